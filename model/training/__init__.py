@@ -1,0 +1,1 @@
+"""Training and evaluation of the embedded model; nothing of the runtime imports it."""
