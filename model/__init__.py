@@ -3,3 +3,30 @@
 Owns tokens, states, checkpoints and completion. Knows no LSP and no asyncio. Importing this
 package imports no torch: `open_completer` does, when it is called.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .completer import Completer
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+def open_completer(
+    folder: Path | None = None, *, budget_bytes: int = 96 << 20, threads: int = 0
+) -> Completer:
+    """A completer on a model folder, or on the embedded model; takes seconds.
+
+    Raises ModelFolderError, whose message is for the user.
+    """
+    import torch
+
+    from .engine import Engine
+
+    if threads:
+        torch.set_num_threads(threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Engine.open(folder or PRETRAINED, device, budget_bytes)

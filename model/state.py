@@ -30,7 +30,11 @@ class RecurrentState:
 
     @classmethod
     def zeros(
-        cls, config: Mamba2Config, batch: int, dtype: torch.dtype, device: torch.device | str = "cpu"
+        cls,
+        config: Mamba2Config,
+        batch: int,
+        dtype: torch.dtype,
+        device: torch.device | str = "cpu",
     ) -> RecurrentState:
         """The state before the first token, for `batch` sequences."""
         wide = torch.promote_types(dtype, torch.float32)

@@ -34,6 +34,8 @@ _MARKERS: dict[str, tuple[str, ...]] = {
 _SETTLE_PRE_TOKENS = 2
 # One more than the rule needs: a cut inside a text can split a run of spaces once more.
 _RESTART_PRE_TOKENS = 3
+# A pre-token may be a megabyte of base64; imposing it byte by byte would never end.
+_LONGEST_TAIL_CHARS = 96
 
 
 @dataclass(frozen=True)
@@ -212,11 +214,11 @@ class TokenizedText:
 
     @property
     def settled(self) -> int:
-        """How many of `ids` no appended text can change."""
+        """How many of `ids` no appended text can change (unless a word is absurdly long)."""
         starts = self._tokens.starts
-        if len(starts) <= _SETTLE_PRE_TOKENS:
-            return 0
-        return bisect_right(self._tokens.ends, starts[-_SETTLE_PRE_TOKENS])
+        cut = starts[-_SETTLE_PRE_TOKENS] if len(starts) > _SETTLE_PRE_TOKENS else 0
+        cut = max(cut, len(self.text) - _LONGEST_TAIL_CHARS)
+        return bisect_right(self._tokens.ends, cut)
 
     @property
     def tail(self) -> str:

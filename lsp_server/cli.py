@@ -1,0 +1,158 @@
+"""The command line: one verb a function, each importing what it needs when it runs.
+
+Owns options, exit codes and error sentences. Knows no torch: `lsp` must answer an editor
+before that is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Code completion from a resident Mamba2 state.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="A model folder; without it, the embedded model.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"stateline {version('stateline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def lsp(
+    port: Annotated[
+        int, typer.Option(help="Listen on this TCP port of the loopback, for one client.")
+    ] = 0,
+    stdio: Annotated[bool, typer.Option("--stdio", help="Speak on stdin and stdout (always).")] = True,
+    client_process_id: Annotated[
+        int, typer.Option("--clientProcessId", hidden=True, help="Ignored; initialize says it.")
+    ] = 0,
+    log: Annotated[Path | None, typer.Option(help="Log to this file rather than stderr.")] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+) -> None:
+    """Serve an editor."""
+    if not 0 <= port < 65536:
+        fail(f"--port must be from 1 to 65535, not {port}.")
+    levels = {"debug", "info", "warning", "error"}
+    if log_level not in levels:
+        fail(f"--log-level must be one of {', '.join(sorted(levels))}, not {log_level!r}.")
+    handlers = [logging.FileHandler(log, encoding="utf-8")] if log else None
+    logging.basicConfig(
+        level=logging.WARNING,
+        handlers=handlers,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("stateline").setLevel(log_level.upper())
+    from .server import create_server
+
+    server = create_server()
+    if port:
+        server.start_tcp("127.0.0.1", port)
+    else:
+        server.start_io()
+
+
+@app.command()
+def complete(
+    place: Annotated[str, typer.Argument(metavar="FILE:LINE:COL", help="Both counted from 1.")],
+    model: ModelOption = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Timings, confidence and tokens read as well.")
+    ] = False,
+) -> None:
+    """Print the completion at a place in a file."""
+    from .place import PlaceError, complete_at
+
+    try:
+        result = complete_at(place, model)
+    except PlaceError as error:
+        fail(str(error))
+    if json_output:
+        import json
+
+        typer.echo(json.dumps(result))
+    elif result["text"]:
+        typer.echo(result["text"])
+    else:
+        typer.echo("The model suggests nothing here.", err=True)
+
+
+@app.command()
+def demo(
+    file: Annotated[Path | None, typer.Option(help="A Python file to type in.")] = None,
+    model: ModelOption = None,
+    speed: Annotated[float, typer.Option(help="Typing speed; 2 is twice as fast.")] = 1.0,
+    keys: Annotated[int, typer.Option(help="Stop after this many keystrokes; 0: never.")] = 0,
+    svg: Annotated[Path | None, typer.Option(help="Save the last picture there.")] = None,
+) -> None:
+    """Type into a real file through the real server, and show what it suggests."""
+    from .demo import run
+
+    raise typer.Exit(run(file=file, model=model, speed=speed, keys=keys, svg=svg))
+
+
+@app.command()
+def doctor(model: ModelOption = None) -> None:
+    """Say what is installed, which kernels and which model are used, and whether all is sound."""
+    from .doctor import examine
+
+    raise typer.Exit(examine(model))
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A recipe; see model/training/v0.toml.")],
+    corpus: Annotated[Path, typer.Option(help="Where `stateline corpus build` put its shards.")],
+    out: Annotated[Path, typer.Option(help="Where the model goes; a run there is resumed.")],
+    steps: Annotated[int | None, typer.Option(help="In place of the recipe's number.")] = None,
+) -> None:
+    """Train a model, or go on with a run that was stopped."""
+    from ..model.training.trainer import main as run
+
+    run(config, corpus, out, steps)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def corpus(context: typer.Context) -> None:
+    """Build the training corpus: `stateline corpus build --help`."""
+    from ..model.training.corpus import app as corpus_app
+
+    corpus_app(context.args, prog_name="stateline corpus")
+
+
+def fail(sentence: str) -> None:
+    """End with a sentence for the user."""
+    typer.echo(f"stateline: {sentence}", err=True)
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    app(prog_name="stateline")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

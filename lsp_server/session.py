@@ -1,0 +1,200 @@
+"""One editor's use of one model: which request runs, which waits, what happens while idle.
+
+Owns the engine's thread, the generation in progress and the idle reading. All methods are
+called on the event loop's thread. Knows nothing of the protocol, and of the model only that
+it is a `Completer`.
+
+A newer request supersedes an older one, which is answered with nothing; but while what was
+typed agrees with what is being written, the writing goes on and answers the newer one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+from ..model.completer import Completer, Context, Piece, Sampling, Usage
+from . import shape
+from .generation import Generation, answer
+from .requests import CompletionRequest, Suggestion, Trigger
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+
+BLOCK_DEADLINE_S = 0.15  # how long a finished first line waits for its block
+IDLE_S = 0.3  # of no request, before reading ahead
+ABANDON_S = 0.05  # how long a cancelled request's writing waits to be taken up by a newer one
+LINE_TOKENS = 48
+BLOCK_TOKENS = 160
+CONFIDENT = 0.5  # a first line less likely than this is not followed by a second, unasked
+
+
+class Session:
+    """Answers requests one after another from a completer that is loaded in the background."""
+
+    def __init__(
+        self,
+        load: Callable[[], Completer],
+        settings: Settings,
+        report: Callable[[str, Usage, str], None] = lambda path, usage, source: None,
+    ) -> None:
+        """`report` is told of each request: path, cost, and model, typed or background."""
+        self._settings = settings
+        self._report = report
+        self._load = load
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._generation: Generation | None = None
+        self._warming = Event()
+        self._newest: object = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._completer: Completer | None = None
+
+    async def load(self) -> None:
+        """Load the model; whatever that raises. Requests wait for it, in the thread's queue."""
+        self._completer = await self._loop.run_in_executor(self._thread, self._load)
+
+    async def suggest(self, request: CompletionRequest) -> Suggestion | None:
+        """The suggestion for a request; None if there is none or a newer request came."""
+        self._stop_idling()
+        self._newest = request
+        context = request.context
+        continued = self._continued(context, request.trigger)
+        generation = continued or self._start(context, request)
+        try:
+            suggestion = await self._answered(generation, context, request)
+        except asyncio.CancelledError:
+            self._loop.call_later(ABANDON_S, self._abandon, generation, request)
+            raise
+        if self._newest is request:
+            if continued:
+                self._report(context.path, Usage(), "typed")
+            self.read_ahead(context)
+        return suggestion
+
+    def read_ahead(self, context: Context) -> None:
+        """Once nothing is asked for a moment, read what the next request will need."""
+        self._stop_idling()
+        self._idle = self._loop.call_later(IDLE_S, self._warm, context)
+
+    def close(self) -> None:
+        """Stop at once; the thread ends with its current token or chunk."""
+        self._stop_idling()
+        if self._generation is not None:
+            self._generation.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _continued(self, context: Context, trigger: Trigger) -> Generation | None:
+        """The generation of before, if it can answer this as well."""
+        generation = self._generation
+        if generation is None or generation.cancelled:
+            return None
+        typed = generation.typed(context)
+        if typed is None:
+            return None
+        if generation.done:  # it will say no more: is what it said still worth showing?
+            left = answer(generation, context, trigger, self._settings).suggestion
+            if left is None:
+                return None
+        if trigger is Trigger.INVOKED and generation.trigger is not Trigger.INVOKED:
+            return None  # it may have stopped at the first line
+        return generation
+
+    def _start(self, context: Context, request: CompletionRequest) -> Generation:
+        if self._generation is not None:
+            self._generation.cancel()
+        self._generation = generation = Generation(context, request.trigger)
+        future = self._loop.run_in_executor(self._thread, self._write, generation)
+        future.add_done_callback(lambda f: self._finish(generation, f))
+        return generation
+
+    def _finish(self, generation: Generation, future: asyncio.Future[None]) -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            logger.error("A completion failed: %s", type(error).__name__, exc_info=error)
+        generation.finish()
+        if generation.usage is not None:
+            self._report(generation.context.path, generation.usage, "model")
+
+    async def _answered(
+        self, generation: Generation, context: Context, request: CompletionRequest
+    ) -> Suggestion | None:
+        deadline: float | None = None
+        while self._newest is request and generation.typed(context) is not None:
+            now = answer(generation, context, request.trigger, self._settings)
+            if now.ready or generation.done:
+                return now.suggestion
+            if now.suggestion is not None and request.trigger is Trigger.AUTOMATIC:
+                deadline = deadline or self._loop.time() + BLOCK_DEADLINE_S
+                if self._loop.time() >= deadline:
+                    return now.suggestion
+            left = None if deadline is None else deadline - self._loop.time()
+            try:
+                await asyncio.wait_for(generation.change(), left)
+            except TimeoutError:
+                continue
+        return None
+
+    def _abandon(self, generation: Generation, request: CompletionRequest) -> None:
+        if self._newest is request:
+            generation.cancel()
+
+    def _stop_idling(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._warming.set()
+
+    def _warm(self, context: Context) -> None:
+        stop = self._warming = Event()
+        self._loop.run_in_executor(self._thread, self._read, context, stop)
+
+    # Below this line, everything runs on the engine's thread.
+
+    def _read(self, context: Context, stop: Event) -> None:
+        if self._completer is None or stop.is_set():
+            return
+        try:
+            usage = self._completer.warm(context, stop)
+            self._loop.call_soon_threadsafe(self._report, context.path, usage, "background")
+        except Exception as error:
+            logger.error("Reading ahead failed: %s", type(error).__name__, exc_info=error)
+
+    def _write(self, generation: Generation) -> None:
+        if self._completer is None or generation.stop.is_set():
+            return
+        enough = _Enough(generation.context.prefix, generation.trigger, self._settings)
+        sampling = Sampling(max_tokens=BLOCK_TOKENS if enough.block else LINE_TOKENS)
+        for piece in self._completer.complete(generation.context, sampling, generation.stop):
+            self._loop.call_soon_threadsafe(generation.add, piece)
+            if isinstance(piece, Piece) and enough.after(piece):
+                generation.stop.set()
+        if enough.hopeless:
+            self._loop.call_soon_threadsafe(generation.cancel)
+
+
+class _Enough:
+    """Looks at the pieces as they come and says when no more are wanted."""
+
+    def __init__(self, prefix: str, trigger: Trigger, settings: Settings) -> None:
+        self._prefix = prefix
+        self._automatic = trigger is Trigger.AUTOMATIC
+        self._least = settings.confidence
+        self.block = settings.multi_line and (not self._automatic or shape.wants_block(prefix))
+        self._written = ""
+        self._probability = 1.0  # of the first line
+        self._line_done = False
+        self.hopeless = False  # too unlikely to be shown, whatever follows
+
+    def after(self, piece: Piece) -> bool:
+        self._written += piece.text
+        if not self._line_done:
+            self._line_done = shape.first_line(self._prefix, self._written).finished
+            self._probability *= piece.confidence
+            self.hopeless = self._automatic and self._probability < self._least
+        if self.hopeless or not self._line_done:
+            return self.hopeless
+        if not self.block or (self._automatic and self._probability < CONFIDENT):
+            return True
+        return shape.block(self._prefix, self._written).finished

@@ -1,0 +1,72 @@
+"""What a user may set, with defaults that are right for most.
+
+Owns the reading of initializationOptions: untrusted JSON in, a `Settings` and the complaints
+out; a bad value never stops the server. Knows nothing of what the settings do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting there is; docs/settings.md says more about each."""
+
+    model: str = ""  # a model folder; empty: the embedded model
+    languages: tuple[str, ...] = ("python",)  # LSP language ids to complete in; "*" is all
+    confidence: float = 0.35  # least probability of a line that is shown unasked
+    multi_line: bool = True
+    memory_mib: int = 96  # budget for states in memory
+    threads: int = 0  # of the model; 0: as many as help
+    ghost_text: bool = False  # the client draws inline completions without declaring them
+    report_usage: bool = False  # send `stateline/usage` after each request
+
+    def completes(self, language: str) -> bool:
+        return "*" in self.languages or language in self.languages
+
+
+def _number(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda v: isinstance(v, int | float) and not isinstance(v, bool) and low <= v <= high
+
+
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high
+
+
+_RULES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
+    "model": ("model", lambda v: isinstance(v, str), "a path"),
+    "languages": (
+        "languages",
+        lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v),
+        "a list of language ids",
+    ),
+    "confidence": ("confidence", _number(0, 1), "a number from 0 to 1"),
+    "multiLine": ("multi_line", lambda v: isinstance(v, bool), "true or false"),
+    "memoryMiB": ("memory_mib", _whole(8, 65536), "a whole number from 8 to 65536"),
+    "threads": ("threads", _whole(0, 256), "a whole number from 0 to 256"),
+    "reportUsage": ("report_usage", lambda v: isinstance(v, bool), "true or false"),
+    "ghostText": ("ghost_text", lambda v: isinstance(v, bool), "true or false"),
+}
+
+
+def read_settings(options: Any) -> tuple[Settings, list[str]]:
+    """Settings from a client's initializationOptions, and a sentence for each bad value."""
+    settings, complaints = Settings(), []
+    if options is None:
+        return settings, complaints
+    if not isinstance(options, dict):
+        return settings, ["initializationOptions is not an object; all settings are defaults."]
+    for key, (name, good, what) in _RULES.items():
+        if key not in options:
+            continue
+        value = options[key]
+        if good(value):
+            value = tuple(value) if isinstance(value, list) else value
+            settings = replace(settings, **{name: value})
+        else:
+            default = getattr(settings, name)
+            complaints.append(f"The setting {key} must be {what}; using {default!r}.")
+    return settings, complaints

@@ -1,0 +1,100 @@
+"""The seam between the language server and whatever writes completions.
+
+Owns the question (`Context`, `Sampling`), the answer (`Piece`, `Usage`), the `Completer`
+protocol and `Scripted`, its stand-in for tests. Plain data only: no torch, no LSP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Context:
+    """A text and the cursor in it; all that a completion may depend on."""
+
+    text: str
+    offset: int  # of the cursor, in code points
+    path: str  # names the text from request to request
+    language: str = ""
+
+    @property
+    def prefix(self) -> str:
+        return self.text[: self.offset]
+
+    @property
+    def suffix(self) -> str:
+        return self.text[self.offset :]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to choose tokens. Temperature 0 is greedy."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 96
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some new text, in order."""
+
+    text: str
+    confidence: float  # the model's probability of this text given all before it, 0 to 1
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one request cost; the last thing a completion yields."""
+
+    tokens_reused: int = 0  # held by the checkpoint that the reading went on from
+    tokens_read: int = 0  # put through the model, the imposed tail included
+    tokens_generated: int = 0
+    cold: bool = False  # answered from nearby text only, since too much was unread
+    tokenise_ms: float = 0.0
+    read_ms: float = 0.0
+    write_ms: float = 0.0
+
+
+class Completer(Protocol):
+    """Sync on purpose: a generator is the streaming, closing it or `stop` is the cancelling."""
+
+    def complete(
+        self, context: Context, sampling: Sampling, stop: Event
+    ) -> Iterator[Piece | Usage]:
+        """Pieces in order, then one Usage; once `stop` is set, at once the Usage."""
+        ...
+
+    def warm(self, context: Context, stop: Event) -> Usage:
+        """Read what `complete` would read, so that it need not; may move the anchor."""
+        ...
+
+
+class Scripted:
+    """A completer that says what a function tells it to; for tests, never shipped as a model."""
+
+    def __init__(self, script: Callable[[Context], Sequence[Piece]]) -> None:
+        self._script = script
+        self.asked: list[Context] = []
+        self.warmed: list[Context] = []
+
+    def complete(
+        self, context: Context, sampling: Sampling, stop: Event
+    ) -> Iterator[Piece | Usage]:
+        self.asked.append(context)
+        count = 0
+        for piece in self._script(context):
+            if stop.is_set():
+                break
+            count += 1
+            yield piece
+        yield Usage(tokens_read=1, tokens_generated=count)
+
+    def warm(self, context: Context, stop: Event) -> Usage:
+        self.warmed.append(context)
+        return Usage()

@@ -1,0 +1,254 @@
+"""The resident model: reads what is new into a state, then writes from it.
+
+Owns one model, its checkpoints, and per open text its tokens and anchor. One thread at a
+time. Knows no LSP, no asyncio and no editor; `stop` is looked at between chunks while
+reading and between tokens while writing, and whatever was read stays a checkpoint.
+"""
+
+from __future__ import annotations
+
+import codecs
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+import torch
+from torch import Tensor
+
+from . import fim
+from .checkpoints import GRID_TOKENS, Checkpoints, Found, worth_keeping
+from .completer import Context, Piece, Sampling, Usage
+from .errors import ModelFolderError
+from .fim import Prompt
+from .folder import read_config, tokenizer_path
+from .mamba2 import Mamba2
+from .sampling import Vocabulary, choose
+from .state import RecurrentState
+from .tokenizer import TokenizedText, Tokenizer
+from .weights import load_tensors
+
+OPEN_TEXTS = 16
+DEFAULT_BUDGET_BYTES = 96 << 20
+COLD_UNREAD_TOKENS = 2 * fim.COLD_TOKENS  # with more than this unread, answer from nearby text
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a checkpoint holds: the state after some tokens, and what it says comes next."""
+
+    state: RecurrentState
+    logits: Tensor  # (v,)
+
+    @property
+    def nbytes(self) -> int:
+        return self.state.nbytes + self.logits.nbytes
+
+
+class Reading:
+    """One open text: its tokens up to the cursor, and the beginnings it is laid out from."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.prefix = TokenizedText(tokenizer)
+        self._held: dict[str, list[int]] = {}  # purpose -> the tokens above its anchor
+
+    def anchor(self, purpose: str, longest: int, place: int) -> int:
+        """The anchor of last time while it stands and M0 is short enough, else `place`."""
+        ids, settled = self.prefix.ids, self.prefix.settled
+        held = self._held.get(purpose)
+        if held is None or not len(held) <= settled <= len(held) + longest:
+            held = None
+        elif ids[: len(held)] != held:
+            held = None
+        if held is None:
+            held = self._held[purpose] = ids[:place]
+        return len(held)
+
+
+class Engine:
+    """A `Completer` on a local Mamba2 model."""
+
+    def __init__(
+        self, model: Mamba2, tokenizer: Tokenizer, budget_bytes: int = DEFAULT_BUDGET_BYTES
+    ) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.checkpoints: Checkpoints[Remembered] = Checkpoints(budget_bytes)
+        markers = tokenizer.markers
+        self._vocabulary = Vocabulary(tokenizer.token_bytes, tokenizer.special_ids, markers.eom)
+        self._readings: OrderedDict[str, Reading] = OrderedDict()
+
+    @classmethod
+    def open(
+        cls, folder: Path, device: str = "cpu", budget_bytes: int = DEFAULT_BUDGET_BYTES
+    ) -> Engine:
+        """Load a model folder; ModelFolderError says in a sentence what is wrong with it."""
+        config = read_config(folder)
+        tokenizer = Tokenizer.load(tokenizer_path(folder))
+        if len(tokenizer.token_bytes) > config.vocab_size:
+            raise ModelFolderError(
+                f"The tokenizer in {folder} has {len(tokenizer.token_bytes)} tokens, but the model "
+                f"only {config.vocab_size}; put the tokenizer.json there that belongs to the model."
+            )
+        tensors = load_tensors(folder, config)
+        with torch.device("meta"):
+            model = Mamba2(config)
+        if device == "cpu":  # half precision is slower than float32 on most CPUs
+            tensors = {n: t.float() if t.dtype != torch.float64 else t for n, t in tensors.items()}
+        model.load_state_dict(tensors, assign=True)
+        return cls(model.to(device), tokenizer, budget_bytes)
+
+    def complete(
+        self, context: Context, sampling: Sampling, stop: Event
+    ) -> Iterator[Piece | Usage]:
+        """See `Completer`."""
+        began = time.perf_counter()
+        prompt = self._prompt(context, fim.LONGEST_TOKENS)
+        found = self.checkpoints.nearest(prompt.tokens)
+        unread = len(prompt.tokens) - (found.length if found else 0)
+        cold = unread > COLD_UNREAD_TOKENS
+        if cold:
+            prompt = self._cold_prompt(context)
+        usage = Usage(cold=cold, tokenise_ms=_ms_since(began))
+        yield from self._answer(prompt, usage, sampling, stop)
+
+    def complete_tokens(
+        self, tokens: Sequence[int], tail: str, sampling: Sampling, stop: Event
+    ) -> Iterator[Piece | Usage]:
+        """Go on after `tokens` and then `tail`, laid out by the caller."""
+        prompt = Prompt(tuple(tokens), tail, ())
+        yield from self._answer(prompt, Usage(), sampling, stop)
+
+    def warm(self, context: Context, stop: Event) -> Usage:
+        """See `Completer`."""
+        began = time.perf_counter()
+        prompt = self._prompt(context, fim.LONG_TOKENS)
+        usage = Usage(tokenise_ms=_ms_since(began))
+        return self._read(prompt, usage, stop)[1]
+
+    def _prompt(self, context: Context, longest: int) -> Prompt:
+        reading = self._reading(context)
+        prefix = reading.prefix
+        ends = prefix.ends[: prefix.settled]
+        place = fim.place_anchor(prefix.text, ends)
+        anchor = reading.anchor("warm", longest, place)
+        return self._laid_out(context, prefix.ids[: prefix.settled], anchor, fim.SUFFIX_TOKENS)
+
+    def _cold_prompt(self, context: Context) -> Prompt:
+        """Nothing but the nearest text; its start stands still while the user types on."""
+        reading = self._reading(context)
+        settled = reading.prefix.settled
+        suffix_tokens = fim.COLD_TOKENS // 4
+        place = max(0, settled - (fim.COLD_TOKENS - suffix_tokens))
+        place = fim.boundary(reading.prefix.ends, reading.prefix.ends[place - 1]) if place else 0
+        start = reading.anchor("cold", fim.COLD_TOKENS, place)
+        return self._laid_out(context, reading.prefix.ids[start:settled], 0, suffix_tokens)
+
+    def _laid_out(
+        self, context: Context, prefix: Sequence[int], anchor: int, suffix_tokens: int
+    ) -> Prompt:
+        start = fim.suffix_start(context.text, context.offset)
+        suffix = self.tokenizer.encode(context.text[start : start + fim.SUFFIX_CHARS])
+        tokens, landmarks = fim.anchored(
+            self.tokenizer.markers, prefix, anchor, suffix[:suffix_tokens]
+        )
+        return Prompt(tuple(tokens), self._reading(context).prefix.tail, landmarks)
+
+    def _reading(self, context: Context) -> Reading:
+        """The reading of the context's text, brought up to its cursor."""
+        reading = self._readings.setdefault(context.path, Reading(self.tokenizer))
+        self._readings.move_to_end(context.path)
+        if len(self._readings) > OPEN_TEXTS:
+            self._readings.popitem(last=False)
+        start = fim.window_start(context.text, context.offset)
+        reading.prefix.update(context.text[start : context.offset])
+        return reading
+
+    def _answer(
+        self, prompt: Prompt, usage: Usage, sampling: Sampling, stop: Event
+    ) -> Iterator[Piece | Usage]:
+        reached, usage = self._read(prompt, usage, stop)
+        if reached is None or stop.is_set():
+            yield usage
+        else:
+            yield from self._write(reached, prompt.tail, usage, sampling, stop)
+
+    @torch.inference_mode()
+    def _read(self, prompt: Prompt, usage: Usage, stop: Event) -> tuple[Remembered | None, Usage]:
+        """The state after the prompt; None if stopped on the way, or if there is no token."""
+        began = time.perf_counter()
+        tokens = prompt.tokens
+        found = self.checkpoints.nearest(tokens)
+        self.checkpoints.touch(tokens, prompt.landmarks)
+        at = found or Found(0, Remembered(self.model.zero_state(), torch.empty(0)))
+        first = at.length
+        while at.length < len(tokens) and not stop.is_set():
+            at = self._read_chunk(prompt, at)
+        usage = replace(
+            usage,
+            tokens_reused=first,
+            tokens_read=at.length - first,
+            read_ms=_ms_since(began),
+        )
+        return (at.state if 0 < at.length == len(tokens) else None), usage
+
+    def _read_chunk(self, prompt: Prompt, at: Found[Remembered]) -> Found[Remembered]:
+        """Up to the next landmark, grid position or the end, whichever comes first."""
+        tokens = prompt.tokens
+        grid = (at.length // GRID_TOKENS + 1) * GRID_TOKENS
+        stops = [n for n in (*prompt.landmarks, grid, len(tokens)) if n > at.length]
+        end = min(stops)
+        logits, state = self._forward(tokens[at.length : end], at.state.state)
+        reached = Remembered(state, logits)
+        kept = end in prompt.landmarks or end == len(tokens) or worth_keeping(end, len(tokens))
+        if kept:
+            self.checkpoints.keep(tokens, end, reached)
+        return Found(end, reached)
+
+    def _forward(
+        self, tokens: Sequence[int], state: RecurrentState
+    ) -> tuple[Tensor, RecurrentState]:
+        """Logits (v,) after the last of `tokens`, and the state there."""
+        device = state.layers[0].ssm.device
+        hidden, state = self.model.hidden(torch.tensor([list(tokens)], device=device), state)
+        return self.model.logits(hidden[0, -1]), state
+
+    def _write(
+        self, reached: Remembered, tail: str, usage: Usage, sampling: Sampling, stop: Event
+    ) -> Iterator[Piece | Usage]:
+        """First the tail, as whatever tokens the model likes; then new text."""
+        began = time.perf_counter()
+        state, logits = reached.state.clone(), reached.logits
+        left = tail.encode()
+        generator = torch.Generator().manual_seed(sampling.seed) if sampling.temperature else None
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        read = generated = 0
+        while generated < sampling.max_tokens and not stop.is_set():
+            with torch.inference_mode():
+                allowed = self._vocabulary.allowed(left)
+                if not len(allowed):
+                    break
+                choice = choose(logits, allowed, sampling, generator)
+            if choice.token == self._vocabulary.end and not left:
+                break
+            text = self._vocabulary.token_bytes[choice.token]
+            read, generated = (read + 1, generated) if left else (read, generated + 1)
+            new, left = text[len(left) :], left[len(text) :]
+            if new:
+                yield Piece(decoder.decode(new), choice.probability)
+            if stop.is_set() or generated == sampling.max_tokens:
+                break
+            with torch.inference_mode():
+                logits, state = self._forward([choice.token], state)
+        yield replace(
+            usage,
+            tokens_read=usage.tokens_read + read,
+            tokens_generated=generated,
+            write_ms=_ms_since(began),
+        )
+
+
+def _ms_since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000

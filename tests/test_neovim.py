@@ -1,0 +1,293 @@
+"""The Neovim plugin in a real Neovim, against a scripted server and at the end the real one.
+
+Owns what a user of the plugin sees: the ghost, when it is asked for and when it goes, and what is
+said when something is wrong. Knows nothing of models. Accepting is in test_neovim_accept.py.
+"""
+
+import importlib.util
+import sys
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "neovim"))
+
+pytest_plugins = ["driven_editor"]  # it lies beside its server
+
+
+def test_initialize_says_who_draws(start_nvim):
+    editor = start_nvim(settings={"model": "small", "editor": "vi"})
+    options = editor.received()[0]["params"]["initializationOptions"]
+    assert options == {"model": "small", "ghostText": True, "editor": "neovim"}
+
+
+def test_ghost_is_on_the_screen_and_not_in_the_buffer(nvim_with_ghost):
+    answer = {"before": "def add(", "insertText": "a, b):\n\treturn a + b"}
+    editor = nvim_with_ghost(answer, "\nend = 1\n", ghost="a, b):\n    return a + b")
+    assert editor.buffer() == "def add(\nend = 1"
+    assert editor.screen()[:3] == ["def add(a, b):", "    return a + b", "end = 1"]
+    highlight = editor.lua("return vim.api.nvim_get_hl(0, { name = 'StatelineGhost' })")
+    assert highlight["link"] == "Comment"
+
+
+@pytest.mark.parametrize(("lines_below", "top"), [(12, 5), (30, 0)])
+def test_the_ghost_makes_room_at_the_bottom_of_the_window(nvim_with_ghost, lines_below, top):
+    lines = [f"    y{n}" for n in range(lines_below)]
+    answer = {"before": "if x:", "insertText": "\n".join(["", *lines])}
+    editor = nvim_with_ghost(answer, "\n" * 100, keys="60Gzbi")
+    assert editor.screen()[top:18] == ["if x:", *lines][: 18 - top]
+
+
+def test_the_ghost_keeps_its_colour_between_matching_brackets(nvim_with_ghost):
+    answer = {"before": "f(", "insertText": "a):\n    b", "right": 1}
+    editor = nvim_with_ghost(answer, keys="i)<Left>", ghost="a:\n    b")
+    editor.screen()
+    ghost, bracket, below = (editor.nvim.funcs.screenattr(*at) for at in [(1, 3), (1, 4), (2, 5)])
+    assert ghost == below != bracket
+
+
+def test_each_key_asks_once_as_automatic(start_nvim):
+    editor = start_nvim()
+    editor.keys("i")
+    for typed in ("x", "x ", "x ="):
+        editor.type(typed[-1])
+        editor.wait_asked(typed)
+    assert editor.asked() == ["", "x", "x ", "x ="]
+    last = editor.received()[-1]["params"]
+    assert last["position"] == {"line": 0, "character": 3}
+    assert last["context"] == {"triggerKind": 2}
+
+
+def test_typing_through_keeps_the_ghost_in_every_frame(start_nvim):
+    editor = start_nvim()
+    later = ("if ", "if x", "if x:", "if x:\n", "    y")
+    held = [{"before": before.rsplit("\n", 1)[-1], "hold": True} for before in later]
+    editor.script({"before": "if", "insertText": " x:\n    y(z)"}, *held)
+    editor.keys("i")
+    editor.type("if")
+    editor.wait_ghost(" x:\n    y(z)")
+    steps = {" ": "x:\n    y(z)", "x": ":\n    y(z)", ":": "\n    y(z)", "\n": "y(z)", "y": "(z)"}
+    for key, rest in steps.items():
+        editor.keys(key)
+        editor.wait_ghost(rest)
+        editor.wait(lambda rest=rest: editor.lua("return _G.frames")[-1:] == [rest], "a frame")
+    seen = [rest for rest, _ in groupby(editor.lua("return _G.frames"))]
+    assert seen[seen.index(" x:\n    y(z)") + 1 :] == [*steps.values()]
+    editor.keys("<BS>")
+    editor.wait_ghost("y(z)")
+    editor.keys("q")
+    editor.wait_ghost("")
+
+
+def test_a_superseded_answer_is_cancelled_and_dropped(start_nvim):
+    editor = start_nvim()
+    editor.script({"before": "x", "insertText": " late", "hold": True})
+    editor.keys("i")
+    editor.type("x")
+    editor.wait_asked("x")
+    editor.type("y")
+    editor.wait_asked("xy")
+    first = next(record["id"] for record in editor.received() if record.get("asked") == "x")
+    cancels = [r["params"]["id"] for r in editor.received() if r.get("method") == "$/cancelRequest"]
+    assert cancels[-1] == first
+    editor.wait_released()
+    assert editor.ghost() == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["vim.api.nvim_buf_set_lines(0, 1, 2, true, {'z'})", "vim.api.nvim_win_set_cursor(0, {1, 0})"],
+)
+def test_an_answer_for_a_changed_place_is_dropped(start_nvim, change):
+    editor = start_nvim("\nend = 1\n")
+    editor.script({"before": "x", "insertText": " late", "hold": True})
+    editor.keys("i")
+    editor.type("x")
+    editor.wait_asked("x")
+    # All in one go, so that the answer comes before any event of insert mode.
+    code = """
+        vim.lsp.get_clients({ name = 'stateline' })[1]:notify('test/release', {})
+        local function released() return require('stateline').status() == 'released' end
+        return vim.wait(15000, released, 2), _G.ghost()"""
+    assert editor.lua(f"{change}{code}")
+    assert editor.ghost() == ""
+
+
+def test_null_keeps_the_ghost_and_an_empty_list_hides_it(nvim_with_ghost):
+    editor = nvim_with_ghost({"before": "x", "insertText": " = 1"})
+    editor.script({"before": "x =", "empty": True})
+    editor.type(" ")
+    editor.wait_asked("x ")
+    editor.wait_released()
+    assert editor.ghost() == "= 1"
+    editor.type("=")
+    editor.wait_ghost("")
+
+
+def test_dismiss_hides_until_the_text_changes(nvim_with_ghost):
+    editor = nvim_with_ghost({"before": "x", "insertText": " = 1"})
+    editor.keys("<C-]>")
+    editor.wait_ghost("")
+    editor.keys("<Left>")
+    editor.wait_marked("|x")
+    editor.keys("<Right>")
+    editor.type("y")
+    editor.wait_asked("xy")
+    assert editor.asked() == ["", "x", "xy"]
+
+
+def test_only_the_trigger_key_asks_without_auto_trigger(start_nvim):
+    editor = start_nvim(auto_trigger=False)
+    editor.script({"before": "x", "insertText": " = 1"})
+    editor.keys("i")
+    editor.type("x")
+    editor.keys("<M-\\>")
+    editor.wait_ghost(" = 1")
+    assert editor.asked() == ["x"]
+    assert editor.received()[-1]["params"]["context"] == {"triggerKind": 1}
+
+
+@pytest.mark.parametrize("command", ["stopinsert", "new", "wincmd w", "Stateline disable"])
+def test_the_ghost_goes_when_the_user_goes(nvim_with_ghost, command):
+    before_setup = "set splitright | vnew | wincmd p"
+    editor = nvim_with_ghost({"before": "x", "insertText": " = 1"}, before_setup=before_setup)
+    buffer = editor.nvim.current.buffer.number
+    editor.nvim.command(command)
+    editor.wait(lambda: editor.ghost(buffer) == "", f"{command} to hide the ghost")
+
+
+@pytest.mark.parametrize("close", ["<C-e>", "<C-y>"])
+def test_the_popup_menu_goes_first(nvim_with_ghost, close):
+    answer = {"before": "four foo fo", "insertText": "bar()"}
+    editor = nvim_with_ghost(answer, before_setup="set completeopt=menuone,noselect")
+    editor.keys("<C-n>")
+    editor.wait(lambda: editor.nvim.funcs.pumvisible(), "the popup menu")
+    editor.wait_ghost("")
+    editor.keys(close)
+    editor.wait_ghost("bar()")
+
+
+def test_a_buffer_can_be_switched_off(start_nvim):
+    editor = start_nvim()
+    editor.nvim.current.buffer.vars["stateline_enabled"] = False
+    editor.keys("i")
+    editor.type("x")
+    editor.keys("<M-\\>")
+    editor.wait_released()
+    assert editor.asked() == []
+    editor.nvim.current.buffer.vars["stateline_enabled"] = True
+    editor.type("y")
+    editor.wait_asked("xy")
+
+
+def test_status_is_kept_and_an_error_is_said_once(start_nvim):
+    editor = start_nvim()
+    for message, kind in [("no memory", "Error"), ("no memory", "Error"), ("warming", "Normal")]:
+        params = {"busy": True, "message": message, "kind": kind}
+        editor.tell("send", method="stateline/didChangeStatus", params=params)
+    editor.wait_status("warming")
+    editor.nvim.command("Stateline status")
+    assert editor.notified() == ["Stateline: no memory", "Stateline is on: warming."]
+
+
+def test_an_error_answered_is_said_once(start_nvim):
+    editor = start_nvim()
+    editor.script({"before": "x", "error": "model file is damaged"})
+    editor.keys("ix<BS>x")
+    said = "Stateline: the server answered: model file is damaged"
+    editor.wait(editor.notified, "the error")
+    editor.wait_released()
+    assert editor.notified() == [said]
+
+
+def test_a_missing_command_is_said_once(start_nvim):
+    editor = start_nvim(cmd=["stateline-that-is-not-there", "lsp"], attach=False)
+    editor.wait(editor.notified, "the message")
+    editor.nvim.command("edit second.py")
+    assert editor.notified() == [
+        "Stateline: the command `stateline-that-is-not-there` was not found; install it with "
+        '`pip install stateline` or set `cmd` in require("stateline").setup.'
+    ]
+
+
+LEFT_BEHIND = """
+    local keys = vim.tbl_map(function(m) return m.lhs end, vim.api.nvim_buf_get_keymap(0, 'i'))
+    local autocmds = vim.api.nvim_get_autocmds({ group = 'stateline', buffer = 0 })
+    return { keys, #autocmds }"""
+
+
+def test_a_crash_is_said_and_restart_repairs_it(nvim_with_ghost):
+    answer = {"before": "x", "insertText": " = 1"}
+    editor = nvim_with_ghost(answer)
+    editor.tell("exit", code=3)
+    editor.wait(editor.notified, "the message")
+    assert editor.notified() == [
+        "Stateline: the server stopped with exit code 3 (signal 0); type `:Stateline restart` to "
+        "start it again, `:LspLog` shows why."
+    ]
+    editor.wait(lambda: editor.nvim.vars["detached"] == 1, "the server to detach")
+    assert editor.ghost() == ""
+    assert editor.lua(LEFT_BEHIND) == [[], 0]
+    editor.nvim.command("Stateline restart")
+    editor.wait_attached(times=2)
+    editor.script({**answer, "before": "xy"})
+    editor.type("y")
+    editor.wait_ghost(" = 1")
+
+
+def test_setup_again_changes_the_keys(nvim_with_ghost):
+    editor = nvim_with_ghost({"before": "x", "insertText": " = 1"})
+    editor.lua("require('stateline').setup({ keymap = { accept = '<C-l>' } })")
+    editor.keys("<Tab>")
+    editor.wait_marked("x   |")
+    editor.keys("<BS><BS><BS><BS>")
+    editor.type("x")
+    editor.wait_ghost(" = 1")
+    editor.keys("<C-l>")
+    editor.wait_marked("x = 1|")
+
+
+def test_restart_disable_and_enable(start_nvim):
+    editor = start_nvim()
+    editor.nvim.command("Stateline restart")
+    editor.wait_attached(times=2)
+    editor.nvim.command("Stateline disable")
+    editor.wait(lambda: editor.nvim.vars["detached"] == 2, "the server to detach")
+    assert editor.lua(LEFT_BEHIND) == [[], 0]
+    editor.nvim.command("Stateline status")
+    assert editor.notified() == ["Stateline is off; `:Stateline enable` turns it on."]
+    editor.nvim.command("Stateline enable")
+    editor.wait_attached(times=3)
+    exits = [record for record in editor.received() if record.get("method") == "exit"]
+    assert len(exits) == 2  # asked to, not killed
+
+
+def has_server():
+    """Whether the server's command line exists in this checkout."""
+    try:
+        return importlib.util.find_spec("stateline.lsp_server.cli") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not has_server(), reason="stateline.lsp_server.cli is not written yet")
+def test_real_server(start_nvim):
+    functions = [f"def add_{n}(a, b):\n    return a + b\n\n\n" for n in range(40)]
+    text = "".join(functions) + "def add_40(a, b):\n"
+    cmd = [sys.executable, "-m", "stateline.lsp_server.cli", "lsp"]
+    editor = start_nvim(text, cmd=cmd, attach=False, auto_trigger=False)
+    editor.wait_attached(deadline_seconds=120)
+    editor.keys("Go")
+    editor.keys("<C-u>")
+    editor.type("    return")
+    typed = editor.buffer()
+    # Asked again now and then, because the first answers may be given before the model is loaded.
+    for _ in range(6):
+        editor.keys("<M-\\>")
+        if editor.appears(editor.ghost, deadline_seconds=30):
+            break
+    ghost = editor.wait(editor.ghost, "a ghost of the real model")
+    editor.keys("<Tab>")
+    editor.wait(lambda: editor.buffer() != typed, "the buffer to change")
+    assert editor.buffer() == typed + ghost
