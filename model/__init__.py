@@ -30,3 +30,13 @@ def open_completer(
         torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Engine.open(folder or PRETRAINED, device, budget_bytes)
+
+
+def describe_runtime() -> str:
+    """Device, kernels and threads that a model opened now would use, in a few words."""
+    import torch
+
+    from . import kernels
+
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return f"{where}, {kernels.NAME} kernels, {torch.get_num_threads()} threads"

@@ -186,6 +186,8 @@ class Engine:
         first = at.length
         while at.length < len(tokens) and not stop.is_set():
             at = self._read_chunk(prompt, at)
+        if first < at.length < len(tokens):  # stopped: whoever comes next goes on from here
+            self.checkpoints.keep(tokens, at.length, at.state)
         usage = replace(
             usage,
             tokens_reused=first,

@@ -2,25 +2,31 @@
 
 Owns `Tokenizer` (a thin face on the `tokenizers` library) and `TokenizedText`, which keeps
 the tokens of an edited text in step by encoding only what an edit touched. Knows nothing of
-models, prompts or states.
+models, prompts or states. Tokens spell the text that they came from and nothing else, so any
+part of a text can be encoded by itself; what that takes is in `spelling`.
 
 Settled tokens: appending to a text never changes the tokens of all but its last two
 pre-tokens. So these may be read into a state; the rest, the tail, is text still in the
-making, imposed on the model while it writes (token healing). A tokenizer without
-pre-tokens (SentencePiece) settles at line breaks instead, two lines up.
+making, imposed on the model while it writes (token healing). A tokenizer that is not
+byte-level (SentencePiece) may have no pre-tokens; it is cut at its seams instead, between
+characters that no token ever joins.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import tokenizers
 
 from .errors import ModelFolderError
+from .spelling import bytes_of, exact, is_byte_level, is_byte_piece, well_formed
 
 # Names under which tokenizers keep the markers of the layout; the first that exists counts.
 _MARKERS: dict[str, tuple[str, ...]] = {
@@ -36,6 +42,9 @@ _SETTLE_PRE_TOKENS = 2
 _RESTART_PRE_TOKENS = 3
 # A pre-token may be a megabyte of base64; imposing it byte by byte would never end.
 _LONGEST_TAIL_CHARS = 96
+_MOST_TOKENS = 1 << 20  # four times the largest vocabulary known; a table is made of all
+# Every character is in one of these classes; seams lie between classes.
+_CLASSES = ("[ ▁]", r"\n", r"\w", r"[^\w\s▁]", r"[^\S \n]")
 
 
 @dataclass(frozen=True)
@@ -56,33 +65,42 @@ class Markers:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Tokens of a text: `ids`, the code point offset where each ends, and pre-token starts."""
+    """Tokens of a text, and offsets into it in code points."""
 
     ids: list[int]
-    ends: list[int]
-    starts: list[int]
+    ends: list[int]  # of each token; tokens that share a character end where the last of them does
+    starts: list[int]  # of each pre-token
 
 
 class Tokenizer:
     """A loaded `tokenizer.json`."""
 
     def __init__(self, inner: tokenizers.Tokenizer) -> None:
-        self._inner = inner
+        spec = exact(json.loads(inner.to_str()))
+        self._byte_level = is_byte_level(spec)
+        self._inner = tokenizers.Tokenizer.from_str(json.dumps(spec))
         # A workspace file that spells a marker must not be able to speak to the model.
-        inner.encode_special_tokens = True
-        inner.no_truncation()
-        inner.no_padding()
+        self._inner.encode_special_tokens = True
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
-        """Read a `tokenizer.json`; ModelFolderError if it is none."""
+        """Read a `tokenizer.json`; ModelFolderError if it is none, or none that can be used."""
         try:
-            return cls(tokenizers.Tokenizer.from_file(str(path)))
+            inner = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception
             raise ModelFolderError(
                 f"{path} is not a tokenizer that the tokenizers library can read ({error}); "
                 "put the model's own tokenizer.json there."
             ) from error
+        kind = type(inner.model).__name__
+        largest = max(inner.get_vocab(with_added_tokens=True).values(), default=-1)
+        if kind != "BPE" or not 0 <= largest < _MOST_TOKENS:
+            raise ModelFolderError(
+                f"{path} holds a {kind} vocabulary whose largest token id is {largest}, but "
+                f"Stateline reads byte-pair encodings (BPE) of 1 to {_MOST_TOKENS} tokens; "
+                "choose a model that has one."
+            )
+        return cls(inner)
 
     @property
     def vocab_size(self) -> int:
@@ -90,11 +108,13 @@ class Tokenizer:
 
     @cached_property
     def markers(self) -> Markers:
-        ids = {
-            role: next((i for n in names if (i := self._inner.token_to_id(n)) is not None), None)
+        # Only among added tokens: a vocabulary may hold `<s>` as a piece of HTML.
+        ids = {token.content: i for i, token in self._inner.get_added_tokens_decoder().items()}
+        found = {
+            role: next((ids[name] for name in names if name in ids), None)
             for role, names in _MARKERS.items()
         }
-        return Markers(**ids)
+        return Markers(**found)
 
     @cached_property
     def special_ids(self) -> frozenset[int]:
@@ -102,28 +122,40 @@ class Tokenizer:
         added = self._inner.get_added_tokens_decoder()
         return frozenset(i for i, token in added.items() if token.special)
 
-    @cached_property
-    def splits(self) -> bool:
-        """Whether text is cut into pre-tokens that merges never cross."""
-        pre = self._inner.pre_tokenizer
-        return pre is not None and len(pre.pre_tokenize_str("a b\nc")) > 1
-
     def encode(self, text: str) -> list[int]:
-        return list(self._inner.encode(text, add_special_tokens=False).ids)
+        """The tokens of `text`; a lone surrogate, which no bytes can spell, is read as U+FFFD."""
+        return list(self._inner.encode(well_formed(text), add_special_tokens=False).ids)
 
     def encode_with_offsets(self, text: str) -> Encoded:
-        encoding = self._inner.encode(text, add_special_tokens=False)
-        ends = [end for _, end in encoding.offsets]
-        return Encoded(list(encoding.ids), ends, self._starts(text))
+        """As `encode`, with where tokens end and pre-tokens start."""
+        encoding = self._inner.encode(well_formed(text), add_special_tokens=False)
+        offsets = encoding.offsets
+        if self._seams is None:
+            starts = _word_starts(encoding.word_ids, offsets)
+        else:
+            starts = [match.start() for match in self._seams.finditer(text)] if text else []
+        return Encoded(list(encoding.ids), _character_ends(offsets), starts)
 
     def decode(self, ids: Sequence[int]) -> str:
         return b"".join(self.token_bytes[i] for i in ids).decode("utf-8", "replace")
 
-    def _starts(self, text: str) -> list[int]:
-        if self.splits:
-            pieces = self._inner.pre_tokenizer.pre_tokenize_str(text)
-            return [start for _, (start, _) in pieces]
-        return [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+    @cached_property
+    def _seams(self) -> re.Pattern[str] | None:
+        """Matches where a text can be cut because no token reaches across; None: at its words.
+
+        A token is made by joining neighbours. So if no token of the vocabulary has, say, a
+        letter before a space, nothing on one side of such a place changes what is on the other.
+        """
+        if self._byte_level:
+            return None
+        vocab = self._inner.get_vocab(with_added_tokens=False)
+        pieces = [piece for piece in vocab if len(piece) > 1 and not is_byte_piece(piece)]
+        parted = [
+            f"(?<={before})(?={after})"
+            for before, after in product(_CLASSES, repeat=2)
+            if not any(re.search(before + after, piece) for piece in pieces)
+        ]
+        return re.compile("|".join([r"\A", *parted]))
 
     @cached_property
     def token_bytes(self) -> list[bytes]:
@@ -131,37 +163,30 @@ class Tokenizer:
         vocab = self._inner.get_vocab(with_added_tokens=True)
         table = [b""] * (max(vocab.values()) + 1)
         added = self._inner.get_added_tokens_decoder()
-        byte_level = "ByteLevel" in repr(self._inner.decoder)
         for text, token in vocab.items():
             if token in added:
                 table[token] = b"" if added[token].special else text.encode()
             else:
-                table[token] = _from_byte_level(text) if byte_level else _from_pieces(text)
+                table[token] = bytes_of(text, byte_level=self._byte_level)
         return table
 
 
-def _byte_level_alphabet() -> dict[str, int]:
-    """GPT-2's printable stand-in for each byte, inverted."""
-    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    hidden = [b for b in range(256) if b not in set(shown)]
-    return {chr(b): b for b in shown} | {chr(256 + i): b for i, b in enumerate(hidden)}
+def _character_ends(offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Where each token ends; one that ends inside a character is counted to that character's end.
+
+    The library gives a token every character of which it has a byte.
+    """
+    ends = [end for _, end in offsets]
+    for i in range(len(ends) - 2, -1, -1):
+        if offsets[i + 1][0] < ends[i]:
+            ends[i] = ends[i + 1]
+    return ends
 
 
-_ALPHABET = _byte_level_alphabet()
-
-
-def _from_byte_level(text: str) -> bytes:
-    try:
-        return bytes(_ALPHABET[c] for c in text)
-    except KeyError:
-        return text.encode()
-
-
-def _from_pieces(text: str) -> bytes:
-    """A SentencePiece token: `▁` is a space, `<0x0A>` a byte."""
-    if len(text) == 6 and text.startswith("<0x") and text.endswith(">"):
-        return bytes([int(text[3:5], 16)])
-    return text.replace("▁", " ").encode()
+def _word_starts(words: Sequence[int | None], offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Where each pre-token starts: the library numbers them."""
+    changes = (i for i, word in enumerate(words) if i == 0 or word != words[i - 1])
+    return [offsets[i][0] for i in changes]
 
 
 def common_prefix_length(a: str, b: str) -> int:
@@ -186,8 +211,8 @@ class TokenizedText:
 
     def update(self, text: str) -> None:
         """Make this the tokens of `text`; equal to encoding it whole."""
-        keep = common_prefix_length(self.text, text)
-        start = self._restart(keep) if self._tokenizer.splits else 0
+        text = well_formed(text)
+        start = self._restart(common_prefix_length(self.text, text))
         old, new = self._tokens, self._tokenizer.encode_with_offsets(text[start:])
         kept_tokens = bisect_right(old.ends, start)
         kept_starts = bisect_right(old.starts, start - 1)

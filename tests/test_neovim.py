@@ -19,7 +19,8 @@ pytest_plugins = ["driven_editor"]  # it lies beside its server
 def test_initialize_says_who_draws(start_nvim):
     editor = start_nvim(settings={"model": "small", "editor": "vi"})
     options = editor.received()[0]["params"]["initializationOptions"]
-    assert options == {"model": "small", "ghostText": True, "editor": "neovim"}
+    expected = {"model": "small", "ghostText": True, "editor": "neovim", "languages": ["python"]}
+    assert options == expected
 
 
 def test_ghost_is_on_the_screen_and_not_in_the_buffer(nvim_with_ghost):
@@ -186,6 +187,8 @@ def test_status_is_kept_and_an_error_is_said_once(start_nvim):
     for message, kind in [("no memory", "Error"), ("no memory", "Error"), ("warming", "Normal")]:
         params = {"busy": True, "message": message, "kind": kind}
         editor.tell("send", method="stateline/didChangeStatus", params=params)
+        params = {"type": 1, "message": "Stateline: no memory"}
+        editor.tell("send", method="window/showMessage", params=params)
     editor.wait_status("warming")
     editor.nvim.command("Stateline status")
     assert editor.notified() == ["Stateline: no memory", "Stateline is on: warming."]
@@ -271,23 +274,42 @@ def has_server():
         return False
 
 
-@pytest.mark.skipif(not has_server(), reason="stateline.lsp_server.cli is not written yet")
+needs_server = pytest.mark.skipif(not has_server(), reason="the server is not written yet")
+
+SCRIPTED_MODEL = """
+from stateline.lsp_server import server
+from stateline.model.completer import Piece, Scripted
+pieces = [Piece(text, 0.9) for text in ("a, ", "b):", "\\n", "    return a + b", "\\n")]
+server.open_completer = lambda *_, **__: Scripted(lambda context: pieces)
+server.create_server().start_io()
+"""
+
+
+@needs_server
+def test_real_server_with_a_scripted_model(start_nvim):
+    editor = start_nvim(cmd=[sys.executable, "-c", SCRIPTED_MODEL], auto_trigger=False)
+    editor.wait_status("Ready")
+    editor.keys("i")
+    editor.type("def add()")
+    editor.keys("<Left><M-\\>")
+    editor.wait_ghost("a, b:\n    return a + b")
+    editor.keys("<Tab>")
+    editor.wait_marked("def add(a, b):\n    return a + b|")
+
+
+@needs_server
 def test_real_server(start_nvim):
     functions = [f"def add_{n}(a, b):\n    return a + b\n\n\n" for n in range(40)]
     text = "".join(functions) + "def add_40(a, b):\n"
     cmd = [sys.executable, "-m", "stateline.lsp_server.cli", "lsp"]
     editor = start_nvim(text, cmd=cmd, attach=False, auto_trigger=False)
-    editor.wait_attached(deadline_seconds=120)
-    editor.keys("Go")
-    editor.keys("<C-u>")
+    editor.wait_attached(deadline_seconds=60)
+    editor.wait_status("Ready", deadline_seconds=120)
+    editor.keys("Go<C-u>")
     editor.type("    return")
     typed = editor.buffer()
-    # Asked again now and then, because the first answers may be given before the model is loaded.
-    for _ in range(6):
-        editor.keys("<M-\\>")
-        if editor.appears(editor.ghost, deadline_seconds=30):
-            break
-    ghost = editor.wait(editor.ghost, "a ghost of the real model")
+    editor.keys("<M-\\>")
+    ghost = editor.wait(editor.ghost, "a ghost of the real model", deadline_seconds=60)
     editor.keys("<Tab>")
     editor.wait(lambda: editor.buffer() != typed, "the buffer to change")
     assert editor.buffer() == typed + ghost

@@ -128,8 +128,11 @@ class DrivenEditor:
         self.tell("release")
         self.wait_status("released")
 
-    def wait_status(self, status):
-        self.wait(lambda: self.lua("return require('stateline').status()") == status, status)
+    def wait_status(self, status, deadline_seconds=DEADLINE_SECONDS):
+        def said():
+            return self.lua("return require('stateline').status()") == status
+
+        self.wait(said, f"the status {status!r}", deadline_seconds)
 
     def script(self, *answers):
         """Gives the fake server its answers; it has them before any later request."""

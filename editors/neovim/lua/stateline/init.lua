@@ -68,6 +68,12 @@ local function on_status(_, params)
   vim.cmd.redrawstatus({ bang = true })
 end
 
+--- The server says an error this way too, for clients without a status; users read it once.
+local function on_message(_, params)
+  local levels = { vim.log.levels.ERROR, vim.log.levels.WARN } -- by MessageType
+  vim.notify_once(params.message, levels[params.type] or vim.log.levels.INFO)
+end
+
 local function running()
   local clients = vim.lsp.get_clients({ name = 'stateline' })
   return vim.tbl_filter(function(client) return not client:is_stopped() end, clients)
@@ -94,14 +100,15 @@ end
 function M.setup(opts)
   options = vim.tbl_deep_extend('force', options, opts or {})
   ask.auto_trigger = options.auto_trigger
-  local ours = { ghostText = true, editor = 'neovim' }
+  local sent = vim.tbl_extend('keep', { ghostText = true, editor = 'neovim' }, options.settings)
+  sent.languages = sent.languages or options.filetypes
   vim.lsp.config('stateline', {
     cmd = options.cmd,
     filetypes = options.filetypes,
     root_markers = { 'pyproject.toml', '.git' },
-    init_options = vim.tbl_extend('force', options.settings, ours),
+    init_options = sent,
     capabilities = { textDocument = { inlineCompletion = { dynamicRegistration = false } } },
-    handlers = { ['stateline/didChangeStatus'] = on_status },
+    handlers = { ['stateline/didChangeStatus'] = on_status, ['window/showMessage'] = on_message },
     on_exit = vim.schedule_wrap(on_exit),
   })
   api.nvim_clear_autocmds({ group = group })

@@ -1,0 +1,76 @@
+"""`stateline doctor`: what is installed, what is used, and whether the model is sound.
+
+Owns the checks and their table. The model is tried for real: it must read and write. Knows no
+protocol.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from threading import Event
+
+from rich.console import Console
+from rich.table import Table
+
+from ..model import PRETRAINED, describe_runtime, open_completer
+from ..model.completer import Context, Piece, Sampling, Usage
+from ..model.errors import ModelFolderError
+
+PACKAGES = ("stateline", "torch", "tokenizers", "safetensors", "pygls", "lsprotocol")
+_SAMPLE = "def add(a, b):\n    return a + "
+
+
+def examine(model: Path | None) -> int:
+    """Print the findings; 0 if completions can be had."""
+    table = Table("", "", show_header=False, box=None, padding=(0, 2))
+    table.add_row("Python", f"{platform.python_version()} on {platform.platform()}")
+    for name in PACKAGES:
+        table.add_row(name, _installed(name))
+    sound = _add(table, "runtime", describe_runtime)
+    folder = model or PRETRAINED
+    table.add_row("model", f"{folder}{'' if model else ' (embedded)'}")
+    sound = sound and _add(table, "trial", lambda: _trial(model))
+    Console().print(table)
+    return 0 if sound else 1
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "[red]missing[/]; `pip install stateline` brings it"
+
+
+def _add(table: Table, name: str, check: Callable[[], str]) -> bool:
+    try:
+        table.add_row(name, check())
+    except ModelFolderError as error:
+        table.add_row(name, f"[red]{error}[/]")
+    except Exception as error:
+        table.add_row(name, f"[red]{type(error).__name__}: {error}[/]")
+    else:
+        return True
+    return False
+
+
+def _trial(model: Path | None) -> str:
+    """Load the model and let it write a little."""
+    began = time.perf_counter()
+    completer = open_completer(model)
+    load_ms = (time.perf_counter() - began) * 1000
+    context = Context(_SAMPLE, len(_SAMPLE), "doctor.py", "python")
+    answers = list(completer.complete(context, Sampling(max_tokens=16), Event()))
+    usage = answers[-1]
+    assert isinstance(usage, Usage)
+    text = "".join(piece.text for piece in answers if isinstance(piece, Piece))
+    if not text:
+        raise RuntimeError("the model loads but writes nothing; is its tokenizer its own?")
+    tokens = usage.tokens_generated
+    return (
+        f"[green]sound[/]: loaded in {load_ms:.0f} ms, read {usage.tokens_read} tokens, "
+        f"wrote {tokens} in {usage.write_ms:.0f} ms"
+    )

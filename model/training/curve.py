@@ -1,0 +1,46 @@
+"""The loss curve of a training run, as a picture.
+
+Owns the plot. Knows the trainer's log and nothing else.
+
+    python -m stateline.model.training.curve RUN/log.jsonl RUN/loss.png
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+SMOOTHING_STEPS = 50
+
+
+def draw(log: Path, picture: Path) -> None:
+    """Nats per token by step, smoothed, and held-out bits per byte where they were measured."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    rows = {row["step"]: row for row in map(json.loads, log.read_text().splitlines())}
+    steps = sorted(rows)  # a resumed run repeats some steps: the last word counts
+    smooth, curve = rows[steps[0]]["loss"], []
+    for step in steps:
+        smooth += (rows[step]["loss"] - smooth) / SMOOTHING_STEPS
+        curve.append(smooth)
+    figure, axes = pyplot.subplots(figsize=(7, 3.5), dpi=110)
+    axes.plot(steps, curve, linewidth=1)
+    axes.set(xlabel="step", ylabel="training loss, nats per token")
+    checked = [step for step in steps if "heldout_bits_per_byte" in rows[step]]
+    if checked:
+        right = axes.twinx()
+        values = [rows[step]["heldout_bits_per_byte"] for step in checked]
+        right.plot(checked, values, "o-", color="tab:orange", markersize=3)
+        right.set_ylabel("held-out bits per byte")
+    figure.tight_layout()
+    figure.savefig(picture)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    import typer
+
+    typer.run(draw)

@@ -1,0 +1,183 @@
+"""The engine: the same text from any checkpoint, stopping, cold answers, healing, budgets."""
+
+import random
+from pathlib import Path
+from threading import Event
+
+import pytest
+import torch
+from stateline.model import PRETRAINED, fim
+from stateline.model.checkpoints import Checkpoints
+from stateline.model.completer import Context, Piece, Sampling, Usage
+from stateline.model.config import Mamba2Config
+from stateline.model.engine import Engine
+from stateline.model.mamba2 import Mamba2
+from stateline.model.tokenizer import Tokenizer
+
+FILES = sorted(Path(__file__).parent.parent.glob("*/*.py"))
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.load(PRETRAINED / "tokenizer.json")
+
+
+@pytest.fixture
+def engine(tokenizer: Tokenizer) -> Engine:
+    """A random model in float64 under the shipped vocabulary."""
+    torch.manual_seed(0)
+    config = Mamba2Config(16, 2, tokenizer.vocab_size, d_state=8, headdim=8)
+    return Engine(Mamba2(config).double(), tokenizer)
+
+
+def source(chars: int) -> str:
+    return "\n".join(path.read_text() for path in FILES)[:chars]
+
+
+def ask(engine: Engine, text: str, **sampling) -> tuple[str, Usage]:
+    """Complete at the cursor mark."""
+    prefix, _, suffix = text.partition("█")
+    context = Context(prefix + suffix, len(prefix), "a.py")
+    *pieces, usage = engine.complete(context, Sampling(**({"max_tokens": 8} | sampling)), Event())
+    return "".join(piece.text for piece in pieces), usage
+
+
+def test_the_same_from_any_checkpoint_and_from_none(tokenizer: Tokenizer):
+    """200 random places of real files, float32, greedy, on the shipped model."""
+    shipped = Engine.open(PRETRAINED)
+    rng = random.Random(1)
+    for _ in range(200):
+        ids = tokenizer.encode(rng.choice(FILES).read_text()[:20_000])
+        start = rng.randrange(max(1, len(ids) - 60))
+        tokens = ids[start : start + rng.randint(2, 150)]
+        tail = rng.choice(["", "se", "\n    "])
+        answers = []
+        for known in (0, rng.randrange(1, len(tokens)), len(tokens)):
+            shipped.checkpoints = Checkpoints(1 << 30)
+            if known:
+                list(shipped.complete_tokens(tokens[:known], "", Sampling(max_tokens=1), Event()))
+            *pieces, usage = shipped.complete_tokens(tokens, tail, Sampling(max_tokens=6), Event())
+            assert usage.tokens_reused == known
+            answers.append("".join(piece.text for piece in pieces))
+        assert answers[0] == answers[1] == answers[2]
+
+
+def test_typing_reads_only_what_is_new(engine: Engine):
+    text = source(3_000)
+    _, first = ask(engine, text + "█")
+    engine.warm(Context(text, len(text), "a.py"), Event())
+    assert first.tokens_read > 100
+    for typed in ("x", "x =", "x = f", "x = foo", "x = foo(", "x = foo(a"):
+        _, usage = ask(engine, text + typed + "█")
+        assert usage.tokens_read <= 8
+        assert usage.tokens_reused > 500
+
+
+def test_typing_in_the_middle_reads_only_what_is_new(engine: Engine):
+    above, below = source(2_000), source(4_000)[2_000:]
+    ask(engine, above + "█\n" + below)
+    engine.warm(Context(above + "\n" + below, len(above), "a.py"), Event())
+    for typed in ("y", "y =", "y = g(1"):
+        _, usage = ask(engine, above + typed + "█\n" + below)
+        assert usage.tokens_read <= 8
+
+
+def test_the_text_is_what_a_fresh_engine_says(engine: Engine, tokenizer: Tokenizer):
+    text = source(1_500)
+    for cut in (400, 401, 402, 900, 901, 700, 1_499):
+        fresh = Engine(engine.model, tokenizer)
+        for one in (engine, fresh):  # the same anchor, or the layouts would differ
+            one.warm(Context(text, cut, f"{cut}.py"), Event())
+        got, want = (
+            [
+                p.text
+                for p in list(e.complete(Context(text, cut, f"{cut}.py"), Sampling(), Event()))[:-1]
+            ]
+            for e in (engine, fresh)
+        )
+        assert got == want
+
+
+def test_a_cold_answer_reads_little_and_warming_makes_up(engine: Engine):
+    text = source(11_000)
+    _, usage = ask(engine, text + "█")
+    assert usage.cold
+    assert usage.tokens_read <= fim.COLD_TOKENS + 16
+    _, again = ask(engine, text + "x█")
+    assert again.cold
+    assert again.tokens_read <= 8, "typing on while cold must not read the nearby text again"
+    warmed = engine.warm(Context(text + "x", len(text) + 1, "a.py"), Event())
+    assert warmed.tokens_read > fim.COLD_TOKENS
+    _, warm = ask(engine, text + "xy█")
+    assert not warm.cold
+    assert warm.tokens_read <= 8
+
+
+def test_stopping_while_reading_keeps_what_was_read(engine: Engine):
+    class AfterThree(Event):
+        """Set from the fourth look on."""
+
+        looks = 0
+
+        def is_set(self) -> bool:
+            self.looks += 1
+            return self.looks > 3
+
+    text = source(8_000)
+    context = Context(text, len(text), "a.py")
+    stopped = engine.warm(context, AfterThree())
+    assert 0 < stopped.tokens_read <= 3 * 64
+    resumed = engine.warm(context, Event())
+    assert resumed.tokens_reused == stopped.tokens_read
+
+
+def test_stopping_while_writing_ends_at_once_with_the_usage(engine: Engine):
+    stop = Event()
+    answers = []
+    for piece in engine.complete(Context("a = 1\n", 6, "a.py"), Sampling(max_tokens=50), stop):
+        answers.append(piece)
+        stop.set()
+    assert isinstance(answers[-1], Usage)
+    assert len(answers) == 2
+
+
+@pytest.mark.parametrize("tail", ["", "d", "de", "def", "    re", "é", "💡", "'''", "\n\n\n"])
+def test_what_is_written_agrees_with_the_tail(engine: Engine, tail: str):
+    tokens = engine.tokenizer.encode("x = 1\n")
+    *pieces, usage = engine.complete_tokens(tokens, tail, Sampling(max_tokens=5), Event())
+    assert usage.tokens_read >= (1 if tail else 0)
+    assert all(isinstance(p, Piece) and 0 <= p.confidence <= 1 for p in pieces)
+
+
+def test_no_text_at_all(engine: Engine):
+    text, usage = ask(engine, "█")
+    assert usage.tokens_generated > 0 or text == ""
+
+
+def test_a_megabyte_on_one_line(engine: Engine):
+    _, usage = ask(engine, "x = '" + "a" * 1_000_000 + "█'")
+    assert usage.tokens_read < 6_000
+
+
+def test_memory_stays_within_its_budget(engine: Engine, tokenizer: Tokenizer):
+    small = Engine(engine.model, tokenizer, budget_bytes=400_000)
+    for cut in range(500, 6_000, 500):
+        small.warm(Context(source(6_000), cut, f"{cut}.py"), Event())
+        assert small.checkpoints.nbytes <= 400_000
+
+
+def test_samples_repeat_for_a_seed_and_differ_between_seeds(engine: Engine):
+    def sampled(seed: int) -> str:
+        return ask(engine, "import os\n█", temperature=1.0, top_p=0.95, seed=seed)[0]
+
+    assert sampled(1) == sampled(1)
+    assert len({sampled(seed) for seed in range(6)}) > 1
+
+
+def test_a_model_without_markers_reads_the_prefix_only(engine: Engine):
+    class Plain(Tokenizer):
+        markers = type(engine.tokenizer.markers)(None, None, None, None, None, None)
+
+    plain = Engine(engine.model, Plain(engine.tokenizer._inner))
+    _, usage = ask(plain, "import os\n\nprint(os.getcwd()█)\nnothing = 1\n")
+    assert usage.tokens_read < len(plain.tokenizer.encode("import os\n\nprint(os.getcwd()")) + 4
