@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection
+from stateline.lsp_server.connection import Connection, RefusedError, ServerGoneError
 from stateline.lsp_server.demo import SERVER, STATUS, USAGE
 from stateline.lsp_server.tally import Cost, Spread
 
@@ -116,7 +116,7 @@ def told(result: Result) -> str:
             f"reading per keystroke          {_pair(result.read_ms, '.1f')} ms",
             f"keystroke to answer            {_pair(ms, '.0f')} ms (of {ms.count})",
             f"answered by typing on          {result.typed_through} keystrokes, without the model",
-            f"read in the background         {later} tokens in {len(result.background_reads)} turns",
+            f"later, in the background       {later} tokens",
             "pairs are median / p95",
         )
     )
@@ -133,7 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key-ms", type=float, default=KEY_S * 1000, help="between two keys")
     chosen = parser.parse_args(arguments)
     options = {"model": str(chosen.model.resolve())} if chosen.model else {}
-    result = measure(SERVER, options, chosen.key_ms / 1000)
+    try:
+        result = measure(SERVER, options, chosen.key_ms / 1000)
+    except (ServerGoneError, RefusedError, TimeoutError) as error:
+        raise SystemExit(str(error)) from None
     print(json.dumps(asdict(result)) if chosen.json else told(result))
     return 0
 

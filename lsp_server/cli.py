@@ -7,7 +7,7 @@ before that is imported.
 from __future__ import annotations
 
 import logging
-import sys
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +47,9 @@ def lsp(
     port: Annotated[
         int, typer.Option(help="Listen on this TCP port of the loopback, for one client.")
     ] = 0,
-    stdio: Annotated[bool, typer.Option("--stdio", help="Speak on stdin and stdout (always).")] = True,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="Speak on stdin and stdout; the default.")
+    ] = True,
     client_process_id: Annotated[
         int, typer.Option("--clientProcessId", hidden=True, help="Ignored; initialize says it.")
     ] = 0,
@@ -70,10 +72,17 @@ def lsp(
     from .server import create_server
 
     server = create_server()
-    if port:
-        server.start_tcp("127.0.0.1", port)
-    else:
-        server.start_io()
+    code = 0
+    try:
+        if port:
+            server.start_tcp("127.0.0.1", port)
+        else:
+            server.start_io()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    logging.shutdown()
+    # Not sys.exit: that would wait for the engine's thread, which may be loading for seconds yet.
+    os._exit(code)
 
 
 @app.command()
@@ -155,4 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

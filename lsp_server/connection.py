@@ -212,18 +212,22 @@ class Connection:
 
 
 def message_from(stream: IO[bytes]) -> dict[str, Any] | None:
-    """The next message; None at the end. Raises ValueError for what is not one."""
-    headers: dict[str, str] = {}
-    while line := stream.readline():
-        if not line.strip():
-            break
+    """The next whole message; None if the stream ends first. Raises ValueError for nonsense."""
+    length = 0
+    while (line := stream.readline()).strip():
         name, colon, value = line.decode(errors="replace").partition(":")
         if not colon:
             raise ValueError(f"it has the header {line[:80]!r}")
-        headers[name.strip().lower()] = value
-    if not line and not headers:
+        if name.strip().lower() == "content-length":
+            length = int(value)
+    if not line:
         return None
-    message = json.loads(stream.read(int(headers.get("content-length", "0"))))
+    if length <= 0:
+        raise ValueError("it has no length")
+    body = stream.read(length)
+    if len(body) < length:
+        return None
+    message = json.loads(body)
     if not isinstance(message, dict):
         raise ValueError("it is not an object")
     return message

@@ -21,6 +21,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from .client import Client, Item, PendingItems
 from .connection import ANSWER_DEADLINE_S, Connection, RefusedError, ServerGoneError
@@ -160,7 +161,7 @@ def _wait_until_ready(client: Client, console: Console) -> None:
                 raise DemoError(status["message"])
             if not status["busy"]:
                 return
-            spinner.update(status["message"])
+            spinner.update(Text(status["message"]))
 
 
 def type_out(client: Client, uri: str, scene: Scene, pace: Pace, keys: int) -> Iterator[Scene]:

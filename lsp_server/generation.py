@@ -8,6 +8,7 @@ and no protocol.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -16,9 +17,9 @@ from . import shape
 from .requests import Suggestion, Trigger
 from .settings import Settings
 
-# Closing characters that an editor may have put right of the cursor while typing.
+# Closing characters that an editor puts right of the cursor, or lets the user type over.
 _AUTO_CLOSED = frozenset(")]}\"'`>")
-_LONGEST_AUTO_CLOSED = 2
+_MOST_AUTO_CLOSED = 4
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Generation:
 
     context: Context
     trigger: Trigger
+    max_tokens: int = 0  # after which the model is stopped; 0: not known
     stop: Event = field(default_factory=Event)
     pieces: list[Piece] = field(default_factory=list)
     written: str = ""
@@ -34,6 +36,7 @@ class Generation:
     done: bool = False
     cancelled: bool = False  # nobody may take from it any more
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _appended: tuple[Context, str | None] | None = None  # of the context asked about last
 
     def add(self, piece: Piece | Usage) -> None:
         if isinstance(piece, Usage):
@@ -41,54 +44,80 @@ class Generation:
         else:
             self.pieces.append(piece)
             self.written += piece.text
-        self._wake()
+        self.wake()
 
     def finish(self) -> None:
         self.done = True
-        self._wake()
+        self.wake()
 
     def cancel(self) -> None:
         self.cancelled = True
         self.stop.set()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let all who wait look again."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def change(self) -> None:
-        """Wait for the next piece or the end."""
-        if not self.done:
-            await self._changed.wait()
+    def change(self) -> Coroutine[None, None, bool]:
+        """Wait for the next piece or the end, counted from this call and not from the await."""
+        return self._changed.wait()
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it ended where it was made to, so that its last line may not be whole."""
+        tokens = self.usage.tokens_generated if self.usage else 0
+        return self.stop.is_set() or 0 < self.max_tokens <= tokens
 
     def typed(self, context: Context) -> str | None:
         """What was typed since, if this generation still speaks of `context`; else None."""
-        base = self.context
-        if context.path != base.path or context.offset < base.offset:
-            return None
-        if not context.text.startswith(base.prefix):
-            return None
-        typed = context.text[base.offset : context.offset]
-        agrees = self.written.startswith(typed) or (
-            not self.done and typed.startswith(self.written)
-        )
-        added = len(context.text) - context.offset - (len(base.text) - base.offset)
-        if not agrees or not 0 <= added <= _LONGEST_AUTO_CLOSED:
-            return None
-        if not set(context.text[context.offset : context.offset + added]) <= _AUTO_CLOSED:
-            return None
-        same = context.text.endswith(base.suffix)
-        return typed if same else None
+        if self._appended is None or self._appended[0] is not context:
+            self._appended = (context, _appended(self.context, context))
+        typed = self._appended[1]
+        if typed is None or self.written.startswith(typed):
+            return typed
+        return typed if not self.done and typed.startswith(self.written) else None
 
     def probability(self, start: int, end: int) -> float:
         """Of the written text from `start` to `end`: the product over its pieces."""
-        product, at = 1.0, 0
-        for piece in self.pieces:
-            if at >= end:
-                break
-            at += len(piece.text)
-            if at > start:
-                product *= piece.confidence
-        return product
+        return probability(self.pieces, start, end)
+
+
+def probability(pieces: Sequence[Piece], start: int, end: int) -> float:
+    """The product over the pieces that have a part in the text from `start` to `end`.
+
+    A piece without text is the first part of the character that follows it.
+    """
+    product, at = 1.0, 0
+    for piece in pieces:
+        after = at + len(piece.text)
+        if max(at, start) < min(after, end) or start <= at == after < end:
+            product *= piece.confidence
+        at = after
+    return product
+
+
+def _appended(base: Context, context: Context) -> str | None:
+    """What was typed at the cursor of `base` if that is all that makes `context`; else None.
+
+    While it was typed an editor may have closed brackets, or may have let the user type over
+    closed ones.
+    """
+    if context.path != base.path or context.offset < base.offset:
+        return None
+    if not context.text.startswith(base.prefix):
+        return None
+    typed = context.text[base.offset : context.offset]
+    added = len(context.text) - len(base.text) - len(typed)
+    if abs(added) > _MOST_AUTO_CLOSED:
+        return None
+    after, base_after = context.offset + max(added, 0), base.offset + max(-added, 0)
+    closed, passed = context.text[context.offset : after], base.text[base.offset : base_after]
+    left = iter(typed)
+    if not _AUTO_CLOSED.issuperset(closed + passed) or not all(c in left for c in passed):
+        return None
+    return typed if context.text[after:] == base.text[base_after:] else None
 
 
 @dataclass(frozen=True)
@@ -104,21 +133,51 @@ def answer(
 ) -> Answer:
     """Read the answer to a request whose text agrees with the generation."""
     typed = len(generation.typed(context) or "")
-    written, prefix = generation.written[typed:], context.prefix
+    written = generation.written[typed:]
+    prefix, suffix = _near(context)
     line = shape.first_line(prefix, written)
-    whole_line = line.finished or generation.done
-    extent = line
-    if settings.multi_line and (trigger is Trigger.INVOKED or shape.wants_block(prefix)):
-        extent = shape.block(prefix, written)
-        if not (extent.finished or generation.done):
-            extent = line  # what could be shown if time runs out
-            whole_line = False
-    if not (line.finished or generation.done):
-        return Answer(None, False)
+    if not line.finished and (not generation.done or generation.cut_short):
+        return Answer(None, generation.done)  # nobody wants half a line
     confidence = generation.probability(typed, typed + line.end)
     if trigger is Trigger.AUTOMATIC and confidence < settings.confidence:
         return Answer(None, True)
-    shaped = shape.shape(prefix, context.suffix, written[: max(extent.end, line.end)])
-    if shaped is None:
-        return Answer(None, whole_line)
-    return Answer(Suggestion(shaped.text, shaped.overwrites, confidence), whole_line)
+    end, ready = line.end, True
+    base = _block_base(generation, context, trigger) if settings.multi_line else None
+    if base is not None:
+        start = typed if base is context else 0
+        block = _whole_lines(generation, _near(base)[0], start)
+        ready = block.finished or generation.done
+        end = max(block.end + start - typed, line.end) if ready else line.end
+    shaped = shape.shape(prefix, suffix, written[:end])
+    suggestion = Suggestion(shaped.text, shaped.overwrites, confidence) if shaped else None
+    return Answer(suggestion, ready)
+
+
+def _near(context: Context) -> tuple[str, str]:
+    """The text before and after the cursor, as far as any rule looks.
+
+    Copying a huge text for each piece would be felt.
+    """
+    before, after = context.offset - shape.REACH_CHARS, context.offset + shape.REACH_CHARS
+    return context.text[max(0, before) : context.offset], context.text[context.offset : after]
+
+
+def _block_base(generation: Generation, context: Context, trigger: Trigger) -> Context | None:
+    """Where the block began that is wanted; None if a line will do.
+
+    Whoever types through a block goes on seeing the rest of that block.
+    """
+    for base, asked in ((generation.context, generation.trigger), (context, trigger)):
+        if asked is Trigger.INVOKED or shape.wants_block(_near(base)[0]):
+            return base
+    return None
+
+
+def _whole_lines(generation: Generation, prefix: str, start: int) -> shape.Extent:
+    """The block from `start` on; where the writing was cut short, without half a line."""
+    written = generation.written[start:]
+    extent = shape.block(prefix, written)
+    partial = generation.done and generation.cut_short and not extent.finished
+    if not partial or written[extent.end : extent.end + 1] == "\n":
+        return extent
+    return shape.Extent(max(written.rfind("\n", 0, extent.end), 0), False)

@@ -48,7 +48,7 @@ class Scene:
         rows = min(max(height, _CODE_ROWS.start), _CODE_ROWS.stop)
         yield Panel(
             _code(self.draft, self.ghost, rows),
-            title=f"[bold]{self.title}",
+            title=Text(self.title, "bold"),
             title_align="left",
             border_style="blue",
             box=box.ROUNDED,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from ..model import open_completer
@@ -77,7 +76,7 @@ def _text(path: Path) -> str:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise PlaceError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB; name a smaller one.")
+            raise PlaceError(f"{path} is over {MAX_FILE_BYTES >> 20} MiB; name a smaller one.")
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise PlaceError(

@@ -34,12 +34,13 @@ class CompletionRequest:
     def context(self) -> Context:
         """What the model sees: line breaks are line feeds, and a selected entry is typed out."""
         text, offset = self.snapshot.text, self.offset
-        if self.selected_text:
-            text = text[: self.selected_start] + self.selected_text + text[offset:]
-            offset = self.selected_start + len(self.selected_text)
-        if "\r" in text:
-            before, after = (_line_feeds(t) for t in (text[:offset], text[offset:]))
-            text, offset = before + after, len(before)
+        if not self.selected_text and "\r" not in text:
+            return Context(text, offset, self.snapshot.uri, self.snapshot.language)
+        # No position stands between CR and LF; an offset there is the line's end.
+        offset -= text[max(offset - 1, 0) : offset + 1] == "\r\n"
+        typed = min(self.selected_start, offset) if self.selected_text else offset
+        before = _line_feeds(text[:typed] + self.selected_text)
+        text, offset = before + _line_feeds(text[offset:]), len(before)
         return Context(text, offset, self.snapshot.uri, self.snapshot.language)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 STATUS = "stateline/didChangeStatus"
 USAGE = "stateline/usage"
 PARENT_POLL_S = 5.0
+PROGRESS_ANSWER_S = 1.0
 
 
 class StatelineServer(LanguageServer):
@@ -58,7 +60,7 @@ class StatelineServer(LanguageServer):
 
     def start_session(self) -> None:
         self.session = Session(self._open_completer, self.settings, self._report)
-        self.spawn(self._load(self.session))
+        self.spawn(self._load(self.session.load()))
 
     def spawn(self, coroutine: Any) -> None:
         """Run a task that no request waits for."""
@@ -82,11 +84,11 @@ class StatelineServer(LanguageServer):
         budget_bytes = self.settings.memory_mib << 20
         return open_completer(folder, budget_bytes=budget_bytes, threads=self.settings.threads)
 
-    async def _load(self, session: Session) -> None:
+    async def _load(self, loading: asyncio.Future[None]) -> None:
         self.say("Loading the model", busy=True)
         async with _work_done(self, "Stateline: loading the model"):
             try:
-                await session.load()
+                await loading
             except ModelFolderError as error:
                 self._fail(str(error))
             except Exception as error:
@@ -114,20 +116,30 @@ def _camel(name: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _work_done(server: StatelineServer, title: str) -> Any:
+async def _work_done(server: StatelineServer, title: str) -> AsyncIterator[None]:
     """Show progress in clients that can."""
-    window = server.protocol.client_capabilities.window if server.session else None
-    if window is None or not window.work_done_progress:
+    token = "stateline/load"
+    if not await _agreed_on(server, token):
         yield
         return
-    token = "stateline/load"
-    with contextlib.suppress(Exception):
-        await server.work_done_progress.create_async(token)
     server.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title))
     try:
         yield
     finally:
         server.work_done_progress.end(token, types.WorkDoneProgressEnd())
+
+
+async def _agreed_on(server: StatelineServer, token: str) -> bool:
+    """Whether the client takes progress under this token; silence is a no."""
+    window = server.protocol.client_capabilities.window
+    if window is None or not window.work_done_progress:
+        return False
+    create = server.work_done_progress.create_async(token)
+    try:
+        await asyncio.wait_for(asyncio.shield(create), PROGRESS_ANSWER_S)
+    except Exception:
+        return False
+    return True
 
 
 def create_server() -> StatelineServer:

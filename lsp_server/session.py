@@ -11,6 +11,7 @@ typed agrees with what is being written, the writing goes on and answers the new
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from threading import Event
 
 from ..model.completer import Completer, Context, Piece, Sampling, Usage
 from . import shape
-from .generation import Generation, answer
+from .generation import Generation, answer, probability
 from .requests import CompletionRequest, Suggestion, Trigger
 from .settings import Settings
 
@@ -26,7 +27,9 @@ logger = logging.getLogger(__name__)
 
 BLOCK_DEADLINE_S = 0.15  # how long a finished first line waits for its block
 IDLE_S = 0.3  # of no request, before reading ahead
-ABANDON_S = 0.05  # how long a cancelled request's writing waits to be taken up by a newer one
+# How long a cancelled request's writing waits to be taken up by a newer one. VS Code cancels at a
+# keystroke and asks again some 50 ms later.
+ABANDON_S = 0.2
 LINE_TOKENS = 48
 BLOCK_TOKENS = 160
 CONFIDENT = 0.5  # a first line less likely than this is not followed by a second, unasked
@@ -52,53 +55,71 @@ class Session:
         self._newest: object = None
         self._idle: asyncio.TimerHandle | None = None
         self._completer: Completer | None = None
+        self._closed = False
 
     async def load(self) -> None:
         """Load the model; whatever that raises. Requests wait for it, in the thread's queue."""
-        self._completer = await self._loop.run_in_executor(self._thread, self._load)
+        if not self._closed:
+            await self._loop.run_in_executor(self._thread, self._open)
 
     async def suggest(self, request: CompletionRequest) -> Suggestion | None:
         """The suggestion for a request; None if there is none or a newer request came."""
-        self._stop_idling()
-        self._newest = request
+        if self._closed:
+            return None
+        self._supersede(request)
         context = request.context
         continued = self._continued(context, request.trigger)
         generation = continued or self._start(context, request)
         try:
             suggestion = await self._answered(generation, context, request)
+            if continued and suggestion is None and self._awaits(request):
+                # What was being written turned out to be of no use for this request.
+                continued, generation = None, self._start(context, request)
+                suggestion = await self._answered(generation, context, request)
         except asyncio.CancelledError:
             self._loop.call_later(ABANDON_S, self._abandon, generation, request)
             raise
-        if self._newest is request:
-            if continued:
-                self._report(context.path, Usage(), "typed")
-            self.read_ahead(context)
+        if not self._awaits(request):
+            return None
+        if continued:
+            self._report(context.path, Usage(), "typed")
+        self.read_ahead(context)
         return suggestion
 
     def read_ahead(self, context: Context) -> None:
         """Once nothing is asked for a moment, read what the next request will need."""
         self._stop_idling()
-        self._idle = self._loop.call_later(IDLE_S, self._warm, context)
+        if not self._closed:
+            self._idle = self._loop.call_later(IDLE_S, self._warm, context)
 
     def close(self) -> None:
-        """Stop at once; the thread ends with its current token or chunk."""
+        """Stop at once; the thread ends with its current token or chunk, or once it has loaded.
+
+        Requests that wait are answered with None, and so are all later ones.
+        """
+        self._closed = True
         self._stop_idling()
         if self._generation is not None:
             self._generation.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _supersede(self, request: CompletionRequest) -> None:
+        """Make a request the newest; those that wait see it at once and give up."""
+        self._stop_idling()
+        self._newest = request
+        if self._generation is not None:
+            self._generation.wake()
+
+    def _awaits(self, request: CompletionRequest) -> bool:
+        return self._newest is request and not self._closed
 
     def _continued(self, context: Context, trigger: Trigger) -> Generation | None:
         """The generation of before, if it can answer this as well."""
         generation = self._generation
         if generation is None or generation.cancelled:
             return None
-        typed = generation.typed(context)
-        if typed is None:
+        if generation.typed(context) is None:
             return None
-        if generation.done:  # it will say no more: is what it said still worth showing?
-            left = answer(generation, context, trigger, self._settings).suggestion
-            if left is None:
-                return None
         if trigger is Trigger.INVOKED and generation.trigger is not Trigger.INVOKED:
             return None  # it may have stopped at the first line
         return generation
@@ -106,14 +127,17 @@ class Session:
     def _start(self, context: Context, request: CompletionRequest) -> Generation:
         if self._generation is not None:
             self._generation.cancel()
-        self._generation = generation = Generation(context, request.trigger)
-        future = self._loop.run_in_executor(self._thread, self._write, generation)
+        enough = _Enough(context.prefix, request.trigger, self._settings)
+        max_tokens = BLOCK_TOKENS if enough.block else LINE_TOKENS
+        self._generation = generation = Generation(context, request.trigger, max_tokens)
+        future = self._loop.run_in_executor(self._thread, self._write, generation, enough)
         future.add_done_callback(lambda f: self._finish(generation, f))
         return generation
 
     def _finish(self, generation: Generation, future: asyncio.Future[None]) -> None:
         if not future.cancelled() and (error := future.exception()) is not None:
             logger.error("A completion failed: %s", type(error).__name__, exc_info=error)
+            generation.cancel()  # half of a line is no answer
         generation.finish()
         if generation.usage is not None:
             self._report(generation.context.path, generation.usage, "model")
@@ -122,23 +146,24 @@ class Session:
         self, generation: Generation, context: Context, request: CompletionRequest
     ) -> Suggestion | None:
         deadline: float | None = None
-        while self._newest is request and generation.typed(context) is not None:
+        while self._awaits(request) and not generation.cancelled:
+            if generation.typed(context) is None:
+                break
             now = answer(generation, context, request.trigger, self._settings)
             if now.ready or generation.done:
                 return now.suggestion
             if now.suggestion is not None and request.trigger is Trigger.AUTOMATIC:
-                deadline = deadline or self._loop.time() + BLOCK_DEADLINE_S
+                if deadline is None:
+                    deadline = self._loop.time() + BLOCK_DEADLINE_S
                 if self._loop.time() >= deadline:
                     return now.suggestion
             left = None if deadline is None else deadline - self._loop.time()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(generation.change(), left)
-            except TimeoutError:
-                continue
         return None
 
     def _abandon(self, generation: Generation, request: CompletionRequest) -> None:
-        if self._newest is request:
+        if self._newest is request and not generation.done:
             generation.cancel()
 
     def _stop_idling(self) -> None:
@@ -147,54 +172,62 @@ class Session:
         self._warming.set()
 
     def _warm(self, context: Context) -> None:
+        self._idle = None
         stop = self._warming = Event()
         self._loop.run_in_executor(self._thread, self._read, context, stop)
 
     # Below this line, everything runs on the engine's thread.
+
+    def _open(self) -> None:
+        # Set here, since requests that came meanwhile are next in this thread's queue.
+        self._completer = self._load()
+
+    def _tell(self, listener: Callable[..., None], *values: object) -> None:
+        """Call a listener on the event loop's thread, if that still runs."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(listener, *values)
 
     def _read(self, context: Context, stop: Event) -> None:
         if self._completer is None or stop.is_set():
             return
         try:
             usage = self._completer.warm(context, stop)
-            self._loop.call_soon_threadsafe(self._report, context.path, usage, "background")
+            self._tell(self._report, context.path, usage, "background")
         except Exception as error:
             logger.error("Reading ahead failed: %s", type(error).__name__, exc_info=error)
 
-    def _write(self, generation: Generation) -> None:
+    def _write(self, generation: Generation, enough: _Enough) -> None:
         if self._completer is None or generation.stop.is_set():
             return
-        enough = _Enough(generation.context.prefix, generation.trigger, self._settings)
-        sampling = Sampling(max_tokens=BLOCK_TOKENS if enough.block else LINE_TOKENS)
+        sampling = Sampling(max_tokens=generation.max_tokens)
         for piece in self._completer.complete(generation.context, sampling, generation.stop):
-            self._loop.call_soon_threadsafe(generation.add, piece)
+            self._tell(generation.add, piece)
             if isinstance(piece, Piece) and enough.after(piece):
                 generation.stop.set()
         if enough.hopeless:
-            self._loop.call_soon_threadsafe(generation.cancel)
+            self._tell(generation.cancel)
 
 
 class _Enough:
     """Looks at the pieces as they come and says when no more are wanted."""
 
     def __init__(self, prefix: str, trigger: Trigger, settings: Settings) -> None:
-        self._prefix = prefix
+        self._prefix = prefix[-shape.REACH_CHARS :]
         self._automatic = trigger is Trigger.AUTOMATIC
         self._least = settings.confidence
         self.block = settings.multi_line and (not self._automatic or shape.wants_block(prefix))
         self._written = ""
-        self._probability = 1.0  # of the first line
-        self._line_done = False
+        self._pieces: list[Piece] = []
         self.hopeless = False  # too unlikely to be shown, whatever follows
 
     def after(self, piece: Piece) -> bool:
         self._written += piece.text
-        if not self._line_done:
-            self._line_done = shape.first_line(self._prefix, self._written).finished
-            self._probability *= piece.confidence
-            self.hopeless = self._automatic and self._probability < self._least
-        if self.hopeless or not self._line_done:
+        self._pieces.append(piece)
+        line = shape.first_line(self._prefix, self._written)
+        likely = probability(self._pieces, 0, line.end)  # as `answer` will see it
+        self.hopeless = self._automatic and likely < self._least
+        if self.hopeless or not line.finished:
             return self.hopeless
-        if not self.block or (self._automatic and self._probability < CONFIDENT):
+        if not self.block or (self._automatic and likely < CONFIDENT):
             return True
         return shape.block(self._prefix, self._written).finished

@@ -6,9 +6,14 @@ out; a bad value never stops the server. Knows nothing of what the settings do.
 
 from __future__ import annotations
 
+import difflib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+_LONGEST_KEY = 30  # characters; nothing longer is a setting misspelt
+_SIMILAR = 0.8  # of 1; `multiline` is, `editor` is not
 
 
 @dataclass(frozen=True)
@@ -53,20 +58,28 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
 
 
 def read_settings(options: Any) -> tuple[Settings, list[str]]:
-    """Settings from a client's initializationOptions, and a sentence for each bad value."""
-    settings, complaints = Settings(), []
-    if options is None:
-        return settings, complaints
-    if not isinstance(options, dict):
-        return settings, ["initializationOptions is not an object; all settings are defaults."]
-    for key, (name, good, what) in _RULES.items():
-        if key not in options:
+    """Settings from a client's initializationOptions, and a sentence for each bad value.
+
+    A null is a setting that is not set. Clients put words of their own there, so an unknown key is
+    ignored; but one that looks like a setting misspelt is worth a sentence.
+    """
+    values: dict[str, Any] = {}
+    complaints: list[str] = []
+    if options is not None and not isinstance(options, dict):
+        return Settings(), ["initializationOptions is not an object; all settings are defaults."]
+    for key, value in (options or {}).items():
+        if key not in _RULES:
+            near = difflib.get_close_matches(key[:_LONGEST_KEY], _RULES, 1, _SIMILAR)
+            complaints += [
+                f"There is no setting {key!r}; perhaps {each} is meant." for each in near
+            ]
             continue
-        value = options[key]
+        name, good, what = _RULES[key]
+        if value is None:
+            continue
         if good(value):
-            value = tuple(value) if isinstance(value, list) else value
-            settings = replace(settings, **{name: value})
+            values[name] = tuple(value) if isinstance(value, list) else value
         else:
-            default = getattr(settings, name)
-            complaints.append(f"The setting {key} must be {what}; using {default!r}.")
-    return settings, complaints
+            default = json.dumps(getattr(Settings(), name))
+            complaints.append(f"The setting {key} must be {what}; using {default}.")
+    return Settings(**values), complaints

@@ -16,6 +16,7 @@ from .brackets import CLOSES, Brackets, brackets
 _TAB_COLUMNS = 4
 _LONGEST_LINE = 2_000  # characters of a line that are looked at; the nearest to the cursor
 _LINES_BELOW = 8
+REACH_CHARS = (1 + _LINES_BELOW) * _LONGEST_LINE  # of text before or after the cursor that count
 _SHORTEST_OVERLAP = 3  # characters of a line; shorter ones are the same by chance
 _CLOSERS_ONLY = re.compile(r"[)\]}\"'`;,:>\s]*")
 _PUNCTUATION = frozenset(",;:>")

@@ -50,11 +50,9 @@ def draft_of(text: str, function: str = "", lines: int = LINES) -> Draft:
     """Take out lines amid a function: the named one, or a long one near the text's middle.
 
     A text without a function loses lines from its middle. The text's line breaks must be line
-    feeds. Raises ValueError for one with fewer than three lines.
+    feeds. Raises ValueError for one that is too short.
     """
     rows = text.split("\n")
-    if len(rows) < 3:
-        raise ValueError("it has fewer than three lines")
     body = _chosen_body(text, function, lines) or _Body(
         "", (len(rows) // 2 - lines // 2,), len(rows)
     )
@@ -64,6 +62,8 @@ def draft_of(text: str, function: str = "", lines: int = LINES) -> Draft:
     while last > first + 1 and not rows[last - 1].strip():
         last -= 1
     start, end = (len("\n".join(rows[:row])) for row in (first, last))
+    if not text[start:end].strip():
+        raise ValueError("it has too few lines")
     return Draft(text[:start], text[start:end], text[end:])
 
 

@@ -58,11 +58,11 @@ class Reading:
         """The anchor of last time while it stands and M0 is short enough, else `place`."""
         ids, settled = self.prefix.ids, self.prefix.settled
         held = self._held.get(purpose)
-        if held is None or not len(held) <= settled <= len(held) + longest:
-            held = None
-        elif ids[: len(held)] != held:
-            held = None
-        if held is None:
+        if (
+            held is None
+            or not len(held) <= settled <= len(held) + longest
+            or ids[: len(held)] != held
+        ):
             held = self._held[purpose] = ids[:place]
         return len(held)
 

@@ -45,13 +45,14 @@ def window_start(text: str, offset: int) -> int:
     """Where the part of `text` before `offset` that is read begins; a line start.
 
     It moves in hops of half a window, so it stands still for thousands of keystrokes: a
-    recurrent state cannot slide. Offsets are code points.
+    recurrent state cannot slide. Offsets are code points. Between lines that are thousands of
+    characters long it is no line start, since something has to be left to read.
     """
     hop = WINDOW_CHARS // 2
     if offset <= WINDOW_CHARS:
         return 0
     start = (offset - hop) // hop * hop
-    line = text.find("\n", start, offset)
+    line = text.find("\n", start, start + hop // 2)
     return line + 1 if line >= 0 else start
 
 
@@ -67,8 +68,8 @@ def suffix_start(text: str, offset: int) -> int:
 
 def line_end(text: str, offset: int) -> int:
     """The offset of the line break at or after `offset`, or of the end of the text."""
-    ends = [i for i in (text.find("\n", offset), text.find("\r", offset)) if i >= 0]
-    return min(ends, default=len(text))
+    end = text.find("\n", offset)
+    return end if end >= 0 else len(text)
 
 
 def boundary(ends: Sequence[int], offset: int) -> int:

@@ -64,13 +64,13 @@ def _step(
 def _chunked(
     x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor]:
-    b, l, h, p = x.shape
+    b, length, h, p = x.shape
     g, n = B.shape[2:]
-    r, q = h // g, min(CHUNK, l)
-    pad = -l % q
+    r, q = h // g, min(CHUNK, length)
+    pad = -length % q
     if pad:  # exact: a step of size 0 neither decays the state nor adds to it
         x, dt, B, C = (F.pad(t, (0, 0) * (t.dim() - 2) + (0, pad)) for t in (x, dt, B, C))
-    c = (l + pad) // q
+    c = (length + pad) // q
     x = x.view(b, c, q, g, r, p).permute(0, 1, 3, 4, 2, 5)  # (b, c, g, r, q, p)
     dt = dt.view(b, c, q, g, r).permute(0, 1, 3, 4, 2)  # (b, c, g, r, q)
     B = B.view(b, c, q, g, n).transpose(2, 3)  # (b, c, g, q, n)
@@ -103,7 +103,7 @@ def _chunked(
     y_in = torch.matmul(C, entering.transpose(-1, -2))  # (b, c, g, q, r * p)
     y_in = y_in.view(b, c, g, q, r, p).transpose(3, 4)
     y = y + y_in * torch.exp(log_decay)[..., None]
-    y = y.permute(0, 1, 4, 2, 3, 5).reshape(b, c * q, h, p)[:, :l]
+    y = y.permute(0, 1, 4, 2, 3, 5).reshape(b, c * q, h, p)[:, :length]
     return y, current.reshape(b, h, p, n)
 
 
@@ -117,6 +117,6 @@ def gated_norm(y: Tensor, z: Tensor, weight: Tensor, groups: int, eps: float) ->
 
     The order and the grouping are those of mamba_ssm; a config's `norm_before_gate` lies.
     """
-    gated = (y * F.silu(z)).unflatten(-1, (groups, -1))  # (b, l, g, d/g)
+    gated = torch.unflatten(y * F.silu(z), -1, (groups, -1))  # (b, l, g, d/g)
     scale = torch.rsqrt(gated.square().mean(-1, keepdim=True) + eps)
     return (gated * scale).flatten(-2) * weight

@@ -63,14 +63,14 @@ class Mixer(nn.Module):
         """x (b, l, d) in the weights' dtype; returns the same shape and the state after."""
         cfg, wide = self.config, state.ssm.dtype
         projected = self.in_proj(x).to(wide)
-        z, xBC, dt = projected.split([cfg.d_inner, cfg.conv_dim, cfg.n_heads], dim=-1)
+        z, xBC, dt = torch.split(projected, [cfg.d_inner, cfg.conv_dim, cfg.n_heads], dim=-1)
         bias = None if self.conv1d.bias is None else self.conv1d.bias.to(wide)
         xBC, rows = kernels.conv(xBC, state.conv, self.conv1d.weight.to(wide), bias)
         width = cfg.n_groups * cfg.d_state
-        x, B, C = xBC.split([cfg.d_inner, width, width], dim=-1)
-        x = x.unflatten(-1, (cfg.n_heads, cfg.headdim))  # (b, l, h, p)
-        B = B.unflatten(-1, (cfg.n_groups, cfg.d_state))  # (b, l, g, n)
-        C = C.unflatten(-1, (cfg.n_groups, cfg.d_state))
+        x, B, C = torch.split(xBC, [cfg.d_inner, width, width], dim=-1)
+        x = torch.unflatten(x, -1, (cfg.n_heads, cfg.headdim))  # (b, l, h, p)
+        B = torch.unflatten(B, -1, (cfg.n_groups, cfg.d_state))  # (b, l, g, n)
+        C = torch.unflatten(C, -1, (cfg.n_groups, cfg.d_state))
         dt = F.softplus(dt + self.dt_bias.to(wide)).clamp(*cfg.dt_limit)  # (b, l, h)
         A = -torch.exp(self.A_log.to(wide))
         y, ssm = kernels.scan(x, dt, A, B, C, self.D.to(wide), state.ssm)

@@ -28,7 +28,9 @@ class Choice:
 class Vocabulary:
     """Tokens by their bytes."""
 
-    def __init__(self, token_bytes: Sequence[bytes], never: Collection[int], end: int | None):
+    def __init__(
+        self, token_bytes: Sequence[bytes], never: Collection[int], end: int | None
+    ) -> None:
         self.token_bytes = token_bytes
         self.end = end
         banned = set(never)
@@ -72,4 +74,5 @@ def _sample(log_p: Tensor, sampling: Sampling, generator: torch.Generator) -> in
     before = p.cumsum(-1) - p
     p = torch.where(before < sampling.top_p, p, 0)  # the likeliest is always kept
     p[0] = p[0].clamp(min=1e-12)
-    return int(order[torch.multinomial(p.cpu(), 1, generator=generator).item()])
+    drawn = torch.multinomial(p.cpu(), 1, generator=generator)
+    return int(order[int(drawn)])

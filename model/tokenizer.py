@@ -42,6 +42,8 @@ _SETTLE_PRE_TOKENS = 2
 _RESTART_PRE_TOKENS = 3
 # A pre-token may be a megabyte of base64; imposing it byte by byte would never end.
 _LONGEST_TAIL_CHARS = 96
+# Beyond even this, for a line of letters where every token ends inside one, text is left out.
+_WHOLE_TAIL_CHARS = 4 * _LONGEST_TAIL_CHARS
 _MOST_TOKENS = 1 << 20  # four times the largest vocabulary known; a table is made of all
 # Every character is in one of these classes; seams lie between classes.
 _CLASSES = ("[ ▁]", r"\n", r"\w", r"[^\w\s▁]", r"[^\S \n]")
@@ -247,6 +249,7 @@ class TokenizedText:
 
     @property
     def tail(self) -> str:
-        """The text after the settled tokens."""
+        """The text after the settled tokens (the last of it, if a word is absurdly long)."""
         settled = self.settled
-        return self.text[self._tokens.ends[settled - 1] if settled else 0 :]
+        start = self._tokens.ends[settled - 1] if settled else 0
+        return self.text[max(start, len(self.text) - _WHOLE_TAIL_CHARS) :]

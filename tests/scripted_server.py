@@ -1,13 +1,15 @@
 """The real language server with a scripted completer, as a program for the client's tests.
 
 Owns the scripts: `knows FILE` answers with the rest of the file's line, `silent` with nothing,
-`doubts` with what is too unlikely to be shown, `broken` has no model, `dies` ends when asked.
+`doubts` with what is too unlikely to be shown, `broods` never, `broken` has no model, `dies` ends
+when asked.
 Knows nothing of who asks.
 """
 
 import os
 import re
 import sys
+import threading
 
 from stateline.lsp_server import server
 from stateline.model.completer import Piece, Scripted
@@ -30,6 +32,10 @@ def doubts(context):
     return [Piece("maybe_this\n", 0.01)]
 
 
+def broods(context):
+    threading.Event().wait()
+
+
 def dies(context):
     print("the last straw", file=sys.stderr, flush=True)
     os._exit(3)
@@ -40,12 +46,10 @@ def broken(folder, **options):
 
 
 def main():
-    scripts = {"knows": knows, "silent": lambda context: [], "doubts": doubts, "dies": dies}
-    name = sys.argv[1]
-    if name == "broken":
-        server.open_completer = broken
-    else:
-        server.open_completer = lambda folder, **options: Scripted(scripts[name])
+    scripts = {"knows": knows, "doubts": doubts, "broods": broods, "dies": dies}
+    script = scripts.get(sys.argv[1], lambda context: [])
+    opened = broken if sys.argv[1] == "broken" else lambda folder, **options: Scripted(script)
+    server.open_completer = opened
     server.create_server().start_io()
 
 

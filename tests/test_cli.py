@@ -70,9 +70,7 @@ def test_windows_drive_letters_are_part_of_the_file():
 
 
 @pytest.mark.parametrize("verb", ["complete", "doctor"])
-def test_without_weights_there_is_an_error_and_no_suggestion(
-    file: Path, tmp_path: Path, verb: str
-):
+def test_without_weights_there_is_an_error_and_no_suggestion(file: Path, tmp_path: Path, verb: str):
     folder = tmp_path / "model"
     shutil.copytree(PRETRAINED, folder)
     (folder / "model.safetensors").unlink()

@@ -18,7 +18,8 @@ def test_a_trial_is_right_up_to_outer_spaces():
 
 
 def test_the_gate_trades_coverage_for_precision():
-    trials = [Trial("x", "x", 0.95), Trial("x", "y", 0.45), Trial("x", "x", 0.45), Trial("x", "", 1)]
+    written = [("x", 0.95), ("y", 0.45), ("x", 0.45), ("", 1.0)]
+    trials = [Trial("x", text, confidence) for text, confidence in written]
     rows = {row["threshold"]: row for row in gate_curve(trials)}
     assert rows[0.0] == {"threshold": 0.0, "coverage": 0.75, "precision": pytest.approx(2 / 3)}
     assert rows[0.5] == {"threshold": 0.5, "coverage": 0.25, "precision": 1.0}

@@ -1,10 +1,11 @@
-"""What accepting does to the buffer, in a real Neovim against a scripted server.
+"""What accepting and typing through do, in a real Neovim against a scripted server.
 
 Owns the edits: whole, word and line, ranges around the cursor, units, line ends, undo, and what
 the keys do without a ghost. The ghost itself and the server's life are in test_neovim.py.
 """
 
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,27 @@ def test_the_command_runs_once_all_is_accepted(nvim_with_ghost):
     editor.wait_released()
     commands = [r for r in editor.received() if r.get("method") == "workspace/executeCommand"]
     assert [c["params"] for c in commands] == [{"command": "stateline.didAccept", "arguments": [7]}]
+
+
+def test_typing_through_keeps_the_ghost_in_every_frame(start_nvim):
+    editor = start_nvim()
+    later = ("if ", "if x", "if x:", "if x:\n", "    y")
+    held = [{"before": before.rsplit("\n", 1)[-1], "hold": True} for before in later]
+    editor.script({"before": "if", "insertText": " x:\n    y(z)"}, *held)
+    editor.keys("i")
+    editor.type("if")
+    editor.wait_ghost(" x:\n    y(z)")
+    steps = {" ": "x:\n    y(z)", "x": ":\n    y(z)", ":": "\n    y(z)", "\n": "y(z)", "y": "(z)"}
+    for key, rest in steps.items():
+        editor.keys(key)
+        editor.wait_ghost(rest)
+        editor.wait(lambda rest=rest: editor.lua("return _G.frames")[-1:] == [rest], "a frame")
+    seen = [rest for rest, _ in groupby(editor.lua("return _G.frames"))]
+    assert seen[seen.index(" x:\n    y(z)") + 1 :] == [*steps.values()]
+    editor.keys("<BS>")
+    editor.wait_ghost("y(z)")
+    editor.keys("q")
+    editor.wait_ghost("")
 
 
 def test_typing_through_with_brackets_closed_by_a_mapping(nvim_with_ghost):

@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -253,6 +255,33 @@ def test_the_server_ends_when_its_pipe_closes():
         assert client.connection.process.stdin is not None
         client.connection.process.stdin.close()
         client.connection.process.wait(20)
+
+
+def test_over_tcp_on_the_loopback():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([*COMMAND, "--port", str(port)])
+    try:
+        with connected(port) as line:
+            body = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}'
+            line.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            assert b"inlineCompletionProvider" in line.recv(65536)
+        process.wait(30)  # its one client has gone
+    finally:
+        process.kill()
+        process.wait()
+
+
+def connected(port: int) -> socket.socket:
+    """A connection, as soon as somebody listens."""
+    end_s = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="process ids are not watched on Windows")

@@ -1,15 +1,17 @@
 """Tiny tokenizers of every kind, a tiny random Mamba2, and an engine of both, made in memory.
 
-Owns how they are built. Their merges come from this repository's own files, so that a test may
-feed real code; nothing may depend on what the model says, for it is random.
+Owns how they are built. Their merges come from this repository's own files and from awkward
+text, so that a test may feed either; nothing may depend on what the model says, for it is random.
 """
 
 import json
+import random
 from functools import cache
 from pathlib import Path
 
 import tokenizers
 import torch
+from awkward_code import AWKWARD, code
 from safetensors.torch import save_file
 from stateline.model.config import Mamba2Config
 from stateline.model.engine import DEFAULT_BUDGET_BYTES, Engine
@@ -19,7 +21,6 @@ from stateline.model.training.trainer import huggingface_config
 from stateline.model.training.vocabulary import MARKERS, train_vocabulary
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
-FILES = sorted((Path(__file__).parents[1] / "model").glob("*.py"))
 SIZE = 500
 
 CL100K = (
@@ -30,9 +31,14 @@ CL100K = (
 
 @cache
 def texts() -> tuple[str, ...]:
-    """Code to train on, with some text that is more than ASCII."""
-    files = tuple(path.read_text(encoding="utf-8") for path in FILES)
-    return (*files, 'names = ["größe", "日本語", "🙂"]  # ├── │ ──┬──\n' * 20)
+    """What the tokenizers are trained on: without awkward merges the awkward tests are easy."""
+    rng = random.Random(0)
+    awkward = ("".join(rng.choices(AWKWARD, k=20)) for _ in range(1_000))
+    return (
+        *code(),
+        *awkward,
+        *("\n" * rng.randint(1, 4) + " " * rng.randint(0, 9) + "\n" for _ in range(300)),
+    )
 
 
 @cache
@@ -82,6 +88,18 @@ def neox_like() -> Tokenizer:
     inner.normalizer = normalizers.NFC()
     inner.add_tokens([AddedToken(" " * n, normalized=False) for n in range(24, 1, -1)])
     inner.add_tokens([AddedToken("|||PHONE|||", normalized=False)])
+    return Tokenizer(inner)
+
+
+@cache
+def crossing() -> Tokenizer:
+    """Its only tokens of several bytes reach from the end of one 日 into the next."""
+    vocab = {c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    vocab |= {"¥æ": 256, "¥æĹ": 257}
+    inner = tokenizers.Tokenizer(models.BPE(vocab, [("¥", "æ"), ("¥æ", "Ĺ")]))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    inner.add_special_tokens(MARKERS)
     return Tokenizer(inner)
 
 
@@ -148,6 +166,7 @@ KINDS = {
     "cl100k": cl100k_like,
     "StarCoder": starcoder_like,
     "GPT-NeoX": neox_like,
+    "crossing": crossing,
     "Llama": llama_like,
     "Mistral": mistral_like,
     "Metaspace words": metaspace_words,

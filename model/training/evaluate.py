@@ -96,8 +96,7 @@ def evaluate(model: Path, files: Sequence[SourceFile], count: int, seed: int = 0
     engine = Engine.open(model)
     texts = [f.text[:3000] for f in random.Random(seed).sample(list(files), min(60, len(files)))]
     trials = [
-        rest_of_line(engine, files[i], offset)
-        for i, offset in mid_line_cursors(files, count, seed)
+        rest_of_line(engine, files[i], offset) for i, offset in mid_line_cursors(files, count, seed)
     ]
     similar = (SequenceMatcher(None, t.truth.strip(), t.written.strip()).ratio() for t in trials)
     return {

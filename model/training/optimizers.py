@@ -23,7 +23,8 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     x = matrices.bfloat16() if matrices.is_cuda else matrices
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    size: Tensor = x.norm(dim=(1, 2), keepdim=True)
+    x = x / (size + 1e-7)
     for _ in range(5):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
@@ -66,7 +67,8 @@ class Muon(torch.optim.Optimizer):
 
 def optimizers_for(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
     """Both optimizers over all parameters; biases, norms and rates are never decayed."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, p in model.named_parameters():
         (matrices if name.endswith("_proj.weight") else others).append(p)
     adam = torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0)

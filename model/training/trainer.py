@@ -3,7 +3,7 @@
 Owns the loop, its log and its resuming. What is trained on is `examples`, how it is updated
 `optimizers`. Knows no LSP and no editor.
 
-    python -m stateline.model.training.trainer CONFIG.toml --corpus DIR --out DIR
+    python -m stateline.model.training.trainer RECIPE.toml CORPUS OUT
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import random
 import time
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ Flat = tuple[Tensor, ...]
 class Recipe:
     """A training run, as its TOML file says it."""
 
-    model: dict[str, int]
+    model: dict[str, Any]  # sizes, as in Mamba2Config
     vocabulary: int
     steps: int
     lanes: int = 8
@@ -58,7 +58,13 @@ class Recipe:
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
-        return cls(**tomllib.loads(path.read_text()))
+        """Read a recipe; SystemExit says in a sentence what is wrong with it."""
+        try:
+            return cls(**tomllib.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise SystemExit(
+                f"{path} is not a training recipe ({error}); write one like v0.toml."
+            ) from error
 
 
 def train(recipe: Recipe, corpus: Path, out: Path, *, compiled: bool = False) -> None:
@@ -67,54 +73,106 @@ def train(recipe: Recipe, corpus: Path, out: Path, *, compiled: bool = False) ->
     tokenizer = _tokenizer(recipe, corpus, out / "tokenizer.json")
     config = Mamba2Config(vocab_size=recipe.vocabulary, **recipe.model)
     (out / "config.json").write_text(json.dumps(huggingface_config(config), indent=1))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(recipe.seed)
-    model = Mamba2(config).to(device)
+    model = Mamba2(config).to("cuda" if torch.cuda.is_available() else "cpu")
     torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
-    optimizers = optimizers_for(model, recipe.muon_lr, recipe.adam_lr)
-    state = _flat(model.zero_state(recipe.lanes))
-    start, state = _resume(out / "resume.safetensors", model, optimizers, state)
-    lanes = _lanes(recipe, corpus, tokenizer)
-    for lane in lanes:  # a lane is a function of its seed: go over what was read before
-        for _ in range(start):
-            lane.chunk(recipe.length)
-    loss_of: Callable[..., tuple[Tensor, Flat]] = _loss
-    if compiled:
-        loss_of = torch.compile(_loss, dynamic=False)
-    check = _validation(corpus, tokenizer)
-    log = (out / "log.jsonl").open("a")
-    tokens_seen, began, recent = 0, time.monotonic(), 0.0
-    with _progress() as progress:
-        task = progress.add_task("training", total=recipe.steps, completed=start, loss=math.nan)
-        for step in range(start, recipe.steps):
-            rate = schedule(step, recipe.steps, recipe.warmup, recipe.decay)
-            chunks = [lane.chunk(recipe.length) for lane in lanes]
-            tokens = torch.tensor([c for c, _ in chunks], device=device)  # (b, l+1)
-            keep = torch.tensor([0.0 if fresh else 1.0 for _, fresh in chunks], device=device)
-            with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-                loss, state = loss_of(model, tokens, state, keep)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer, lr in zip(optimizers, (recipe.muon_lr, recipe.adam_lr), strict=True):
-                for group in optimizer.param_groups:
-                    group["lr"] = lr * rate
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            state = tuple(t.detach() for t in state)
-            recent = loss.item() if not recent else 0.98 * recent + 0.02 * loss.item()
-            tokens_seen += recipe.lanes * recipe.length
-            progress.update(task, advance=1, loss=recent)
-            last = step + 1 == recipe.steps
-            row: dict[str, Any] = {"step": step + 1, "loss": loss.item(), "lr": rate}
-            row["tokens_per_s"] = tokens_seen / (time.monotonic() - began)
-            if check is not None and ((step + 1) % recipe.validate_every == 0 or last):
+    run = _Run(recipe, model, _lanes(recipe, corpus, tokenizer), compiled=compiled)
+    run.resume(out / "resume.safetensors")
+    check = _validation(corpus)
+    with (out / "log.jsonl").open("a") as log, _progress() as progress:
+        task = progress.add_task("training", total=recipe.steps, loss=math.nan)
+        while run.steps < recipe.steps:
+            row = run.step()
+            last = run.steps == recipe.steps
+            if check is not None and (run.steps % recipe.validate_every == 0 or last):
                 row["heldout_bits_per_byte"] = bits_per_byte(model, tokenizer, check)
             log.write(json.dumps(row) + "\n")
             log.flush()
-            if (step + 1) % recipe.save_every == 0 or last:
-                _save(out / "resume.safetensors", step + 1, model, optimizers, state)
+            progress.update(task, completed=run.steps, loss=run.recent_loss)
+            if run.steps % recipe.save_every == 0 or last:
+                run.save(out / "resume.safetensors")
     weights = {n: t.detach().cpu().contiguous() for n, t in model.state_dict().items()}
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+
+
+class _Run:
+    """What a step changes, and what of it is saved: weights, momenta, states, the step."""
+
+    def __init__(self, recipe: Recipe, model: Mamba2, lanes: list[Lane], *, compiled: bool) -> None:
+        self.steps = 0  # that are done
+        self.recent_loss = 0.0
+        self._recipe, self._model, self._lanes = recipe, model, lanes
+        self._device = model.backbone.embedding.weight.device
+        self._optimizers = optimizers_for(model, recipe.muon_lr, recipe.adam_lr)
+        self._state = _flat(model.zero_state(recipe.lanes))
+        self._loss: Callable[..., tuple[Tensor, Flat]] = _loss
+        if compiled:
+            self._loss = torch.compile(_loss, dynamic=False)
+        self._tokens_seen, self._began = 0, time.monotonic()
+
+    def step(self) -> dict[str, Any]:
+        """Learn from one chunk of every lane; returns the row of the log."""
+        recipe = self._recipe
+        rate = schedule(self.steps, recipe.steps, recipe.warmup, recipe.decay)
+        loss = self._learn(rate)
+        self.steps += 1
+        self.recent_loss = 0.98 * self.recent_loss + 0.02 * loss if self.recent_loss else loss
+        self._tokens_seen += recipe.lanes * recipe.length
+        speed = self._tokens_seen / (time.monotonic() - self._began)
+        return {"step": self.steps, "loss": loss, "lr": rate, "tokens_per_s": speed}
+
+    def _learn(self, rate: float) -> float:
+        recipe, device = self._recipe, self._device
+        chunks = [lane.chunk(recipe.length) for lane in self._lanes]
+        tokens = torch.tensor([c for c, _ in chunks], device=device)  # (b, l+1)
+        keep = torch.tensor([0.0 if fresh else 1.0 for _, fresh in chunks], device=device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss, state = self._loss(self._model, tokens, self._state, keep)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        rates = (recipe.muon_lr * rate, recipe.adam_lr * rate)
+        for optimizer, lr in zip(self._optimizers, rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self._state = tuple(t.detach() for t in state)
+        return loss.item()
+
+    def save(self, path: Path) -> None:
+        """Write all that `resume` needs; a file half written never takes the place of a whole."""
+        tensors = {f"model/{n}": t for n, t in self._model.state_dict().items()}
+        tensors |= {f"state/{i}": t for i, t in enumerate(self._state)}
+        for k, optimizer in enumerate(self._optimizers):
+            for i, values in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer/{k}/{i}/{n}": t for n, t in values.items()}
+        tensors = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
+        temporary = path.with_suffix(".new")
+        save_file(tensors, temporary, metadata={"step": json.dumps(self.steps)})
+        temporary.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from what `save` wrote, if it did; the same losses follow as without a break."""
+        if not path.exists():
+            return
+        with safe_open(path, "pt") as file:
+            self.steps = json.loads(file.metadata()["step"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        weights = {n: t for n, t in tensors.items() if n.startswith("model/")}
+        self._model.load_state_dict({n.removeprefix("model/"): t for n, t in weights.items()})
+        for k, optimizer in enumerate(self._optimizers):
+            values: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                if name.startswith(f"optimizer/{k}/"):
+                    _, _, i, key = name.split("/")
+                    values.setdefault(int(i), {})[key] = tensor
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": values, "param_groups": groups})
+        states = range(len(self._state))
+        self._state = tuple(tensors[f"state/{i}"].to(self._device) for i in states)
+        for lane in self._lanes:  # a lane is a function of its seed: go over what was read before
+            for _ in range(self.steps):
+                lane.chunk(self._recipe.length)
 
 
 def _loss(model: Mamba2, tokens: Tensor, flat: Flat, keep: Tensor) -> tuple[Tensor, Flat]:
@@ -174,7 +232,10 @@ def huggingface_config(config: Mamba2Config) -> dict[str, Any]:
 def _shards(corpus: Path) -> list[Path]:
     shards = sorted(corpus.glob("*.jsonl.gz"))
     if not shards:
-        raise SystemExit(f"No shards (*.jsonl.gz) in {corpus}: run `stateline corpus build` first.")
+        raise SystemExit(
+            f"No shards (*.jsonl.gz) in {corpus}: build some with "
+            "`python -m stateline.model.training.corpus build` first."
+        )
     return shards
 
 
@@ -188,6 +249,11 @@ def _tokenizer(recipe: Recipe, corpus: Path, path: Path) -> Tokenizer:
 
 def _lanes(recipe: Recipe, corpus: Path, tokenizer: Tokenizer) -> list[Lane]:
     segments = [s for shard in _shards(corpus) for s in segments_of(list(read(shard)))]
+    if len(segments) < recipe.lanes:  # a lane without text would look for some forever
+        raise SystemExit(
+            f"{corpus} has {len(segments)} runs of files for {recipe.lanes} lanes; "
+            "add shards or lower `lanes`."
+        )
     random.Random(recipe.seed).shuffle(segments)
     mix = Mix(**recipe.mix)
     return [
@@ -196,46 +262,11 @@ def _lanes(recipe: Recipe, corpus: Path, tokenizer: Tokenizer) -> list[Lane]:
     ]
 
 
-def _validation(corpus: Path, tokenizer: Tokenizer) -> list[str] | None:
+def _validation(corpus: Path) -> list[str] | None:
     """The first 3,000 characters of some held-out files, the same in every run."""
     files = [f for shard in sorted(corpus.glob("heldout/*.jsonl.gz")) for f in read(shard)]
     random.Random(0).shuffle(files)
     return [f.text[:3000] for f in files[:20]] or None
-
-
-def _save(
-    path: Path, step: int, model: Mamba2, optimizers: list[torch.optim.Optimizer], state: Flat
-) -> None:
-    tensors = {f"model/{n}": t for n, t in model.state_dict().items()}
-    tensors |= {f"state/{i}": t for i, t in enumerate(state)}
-    for k, optimizer in enumerate(optimizers):
-        for i, values in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{k}/{i}/{n}": t for n, t in values.items()}
-    tensors = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
-    temporary = path.with_suffix(".new")
-    save_file(tensors, temporary, metadata={"step": json.dumps(step)})
-    temporary.replace(path)
-
-
-def _resume(
-    path: Path, model: Mamba2, optimizers: list[torch.optim.Optimizer], state: Flat
-) -> tuple[int, Flat]:
-    if not path.exists():
-        return 0, state
-    with safe_open(path, "pt") as file:
-        step = json.loads(file.metadata()["step"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    model.load_state_dict({n[6:]: t for n, t in tensors.items() if n.startswith("model/")})
-    for k, optimizer in enumerate(optimizers):
-        values: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith(f"optimizer/{k}/"):
-                _, _, i, key = name.split("/")
-                values.setdefault(int(i), {})[key] = tensor
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": values, "param_groups": groups})
-    device = state[0].device
-    return step, tuple(tensors[f"state/{i}"].to(device) for i in range(len(state)))
 
 
 def _progress() -> Progress:
@@ -247,12 +278,14 @@ def _progress() -> Progress:
     )
 
 
-def main(config: Path, corpus: Path, out: Path, steps: int | None = None) -> None:
+def main(
+    config: Path, corpus: Path, out: Path, steps: int | None = None, compiled: bool = False
+) -> None:
     """Train as CONFIG says; `steps` replaces its number, to end a run earlier or later."""
     recipe = Recipe.load(config)
     if steps is not None:
-        recipe = Recipe(**(asdict(recipe) | {"steps": steps}))
-    train(recipe, corpus, out)
+        recipe = replace(recipe, steps=steps)
+    train(recipe, corpus, out, compiled=compiled)
 
 
 if __name__ == "__main__":

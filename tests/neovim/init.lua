@@ -5,7 +5,11 @@ vim.g.loaded_python3_provider = 0 -- looking for it takes seconds
 vim.o.shortmess = vim.o.shortmess .. 'FI'
 
 _G.notified = {}
-vim.notify = function(message) table.insert(_G.notified, message) end
+vim.notify = function(message, level)
+  table.insert(_G.notified, message)
+  -- Like the real one, which throws where an error may not be said; without a hit-enter prompt.
+  if level == vim.log.levels.ERROR then vim.api.nvim_echo({ { '!' } }, false, { err = true }) end
+end
 
 local namespace = vim.api.nvim_create_namespace('stateline')
 

@@ -89,11 +89,14 @@ local function on_exit(code, signal)
   if restarting and #running() == 0 then M.enable() end
 end
 
-local function look_for_command()
-  if vim.fn.executable(options.cmd[1]) == 1 then return end
+local function missing()
+  if vim.fn.executable(options.cmd[1]) == 1 then return nil end
   local hint = 'install it with `pip install stateline` or set `cmd` in require("stateline").setup'
-  local message = ('Stateline: the command `%s` was not found; %s.'):format(options.cmd[1], hint)
-  vim.notify_once(message, vim.log.levels.ERROR)
+  return ('Stateline: the command `%s` was not found; %s.'):format(options.cmd[1], hint)
+end
+
+local function look_for_command()
+  if missing() then vim.notify_once(missing(), vim.log.levels.ERROR) end
 end
 
 --- Sets Stateline up; `opts` overrides the options above.
@@ -114,7 +117,9 @@ function M.setup(opts)
   api.nvim_clear_autocmds({ group = group })
   on_client('LspAttach', attach)
   on_client('LspDetach', detach)
-  local seen = { group = group, pattern = options.filetypes, callback = look_for_command }
+  -- Later, since an error said inside of an autocommand breaks whatever caused that.
+  local look = vim.schedule_wrap(look_for_command)
+  local seen = { group = group, pattern = options.filetypes, callback = look }
   api.nvim_create_autocmd('FileType', seen)
   for _, client in ipairs(running()) do
     vim.iter(pairs(client.attached_buffers)):each(attach)
@@ -156,7 +161,7 @@ local function explain()
   elseif not vim.list_contains(options.filetypes, vim.bo.filetype) then
     return ('Stateline is off for filetype `%s`; add it to `filetypes`.'):format(vim.bo.filetype)
   elseif #vim.lsp.get_clients({ name = 'stateline', bufnr = 0 }) == 0 then
-    return 'Stateline has no server for this buffer; `:LspLog` shows why.'
+    return missing() or 'Stateline has no server for this buffer; `:LspLog` shows why.'
   end
   return 'Stateline is on: ' .. (status ~= '' and status or 'ready') .. '.'
 end

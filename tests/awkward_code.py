@@ -1,0 +1,58 @@
+"""Text that looks like code and holds what tokenizers trip over.
+
+Owns the pieces and how they are strung together; real code is this repository's own. Knows
+nothing of what is made of them.
+"""
+
+import random
+from functools import cache
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+MARKER_NAMES = ["<s>", "</s>", "<unk>", "<|mid|>", "<|bos|>", "<|endoftext|>", "<|pad|>"]
+AWKWARD = (
+    *"abcxyzABZ_019 (){}[]'\".,:;=+-*/<>|#@!\n\n\n\t\f\v\x00\x85\xa0\u2028\u3000\u0301",
+    *("    ", " " * 7, " " * 30, "\n    ", "\n\n\n", " \n", "'ll", "'s", "don't", "== ", "self."),
+    *(
+        "é",
+        "e\u0301",
+        "ß",
+        "İ",
+        "ǅ",
+        "日本",
+        "語",
+        "🙂",
+        "👩‍👩‍👧",
+        "٣",
+        "½",
+        "├──",
+        "─┬",
+        "▁",
+        "▁▁",
+    ),
+    *("<0x0A>", "|||PHONE|||", "return ", "def f(x):\n    "),
+    *MARKER_NAMES,
+)
+codelike = st.lists(st.sampled_from(AWKWARD), max_size=25).map("".join)
+
+
+FILES = sorted((Path(__file__).parents[1] / "model").glob("*.py"))
+
+
+@cache
+def code() -> tuple[str, ...]:
+    return tuple(path.read_text(encoding="utf-8") for path in FILES)
+
+
+def piece(rng: random.Random) -> str:
+    """A few awkward characters, or some real code."""
+    if rng.random() < 0.5:
+        return "".join(rng.choice(AWKWARD) for _ in range(rng.randint(1, 5)))
+    text = rng.choice(code())
+    start = rng.randrange(len(text))
+    return text[start : start + int(2 ** rng.uniform(0, 6))]
+
+
+def some_text(rng: random.Random) -> str:
+    return "".join(piece(rng) for _ in range(rng.randint(0, 12)))

@@ -1,0 +1,207 @@
+"""Checkpoints: the longest known beginning, what is dropped first, and never over the budget."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stateline.model.checkpoints import GRID_TOKENS, Checkpoints, Found, worth_keeping
+
+
+@dataclass(frozen=True)
+class State:
+    """Stands for a state: a name and a size."""
+
+    name: str
+    nbytes: int = 10
+
+
+def filled(budget_bytes: int, *lengths: int, tokens: range = range(1_000)) -> Checkpoints[State]:
+    checkpoints: Checkpoints[State] = Checkpoints(budget_bytes)
+    for length in lengths:
+        checkpoints.keep(tokens, length, State(str(length)))
+    return checkpoints
+
+
+def known(
+    checkpoints: Checkpoints[State], *lengths: int, tokens: range = range(1_000)
+) -> list[int]:
+    """Which of the lengths are held; looking counts as use, longest first."""
+    found = {n: checkpoints.nearest(tokens[:n]) for n in sorted(lengths, reverse=True)}
+    return sorted(n for n, at in found.items() if at is not None and at.length == n)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (0, None),
+        (1, None),
+        (63, None),
+        (64, 64),
+        (65, 64),
+        (127, 64),
+        (128, 128),
+        (129, 128),
+        (999, 128),
+    ],
+)
+def test_nearest_around_grid_positions(asked: int, found: int | None):
+    at = filled(1_000, 64, 128).nearest(range(asked))
+    assert at == (None if found is None else Found(found, State(str(found))))
+
+
+def test_another_text_shares_only_its_beginning():
+    checkpoints = filled(1_000, 5, 10, 20)
+    other = [*range(10), 77, *range(11, 1_000)]
+    assert checkpoints.nearest(other) == Found(10, State("10"))
+    assert checkpoints.nearest([77, *range(1, 1_000)]) is None
+    assert checkpoints.nearest([]) is None
+
+
+def test_any_sequence_of_tokens_will_do():
+    checkpoints = filled(1_000, 5)
+    for tokens in (range(9), tuple(range(9)), list(range(9))):
+        assert checkpoints.nearest(tokens) == Found(5, State("5"))
+
+
+def test_large_token_ids_are_told_apart():
+    checkpoints: Checkpoints[State] = Checkpoints(100)
+    checkpoints.keep([1 << 20, 3], 2, State("a"))
+    assert checkpoints.nearest([0, 3]) is None
+    assert checkpoints.nearest([1 << 20, 3]) == Found(2, State("a"))
+
+
+def test_the_least_recently_used_goes_first():
+    checkpoints = filled(30, 1, 2, 3)
+    assert checkpoints.nearest(range(1)) is not None  # so 2 is the oldest now
+    checkpoints.keep(range(1_000), 4, State("4"))
+    assert known(checkpoints, 1, 2, 3, 4) == [1, 3, 4]
+
+
+def test_touching_protects():
+    checkpoints = filled(30, 1, 2, 3)
+    checkpoints.touch(range(1_000), [1, 2, 500])
+    checkpoints.keep(range(1_000), 4, State("4"))
+    assert known(checkpoints, 1, 2, 3, 4) == [1, 2, 4]
+
+
+def test_touching_another_text_does_not():
+    checkpoints = filled(30, 1, 2, 3)
+    checkpoints.touch(range(7, 1_000), [1, 2])
+    checkpoints.keep(range(1_000), 4, State("4"))
+    assert known(checkpoints, 1, 2, 3, 4) == [2, 3, 4]
+
+
+def test_a_state_kept_again_is_counted_once():
+    checkpoints = filled(100, 1, 1, 1)
+    assert (len(checkpoints), checkpoints.nbytes) == (1, 10)
+    checkpoints.keep(range(5), 1, State("new", 40))
+    assert (len(checkpoints), checkpoints.nbytes) == (1, 40)
+    assert checkpoints.nearest(range(5)) == Found(1, State("new", 40))
+
+
+@pytest.mark.parametrize(("size", "kept"), [(29, True), (30, True), (31, False)])
+def test_a_state_larger_than_the_budget_is_not_kept_and_drops_nothing(size: int, kept: bool):
+    checkpoints = filled(30, 1, 2, 3)
+    checkpoints.keep(range(9), 9, State("large", size))
+    assert known(checkpoints, 1, 2, 3, 9) == ([9] if kept else [1, 2, 3])
+    assert checkpoints.nbytes <= 30
+
+
+def test_no_budget_keeps_nothing():
+    assert len(filled(0, 1, 2)) == 0
+
+
+class Naive:
+    """The same by the book: a list in order of use, all beginnings compared token by token."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+        self.states: list[tuple[tuple[int, ...], State]] = []
+
+    def nearest(self, tokens):
+        fitting = [e for e in self.states if tuple(tokens[: len(e[0])]) == e[0]]
+        if not fitting:
+            return None
+        entry = max(fitting, key=lambda e: len(e[0]))
+        self._use(entry)
+        return Found(len(entry[0]), entry[1])
+
+    def keep(self, tokens, length, state):
+        if state.nbytes > self.budget_bytes:
+            return
+        beginning = tuple(tokens[:length])
+        self.states = [e for e in self.states if e[0] != beginning] + [(beginning, state)]
+        while sum(e[1].nbytes for e in self.states) > self.budget_bytes:
+            self.states.pop(0)
+
+    def touch(self, tokens, lengths):
+        for length in sorted(lengths):
+            for entry in [e for e in self.states if e[0] == tuple(tokens[:length])]:
+                self._use(entry)
+
+    def _use(self, entry):
+        self.states.remove(entry)
+        self.states.append(entry)
+
+
+sequences = st.lists(st.integers(0, 1), max_size=6)
+uses = st.one_of(
+    st.tuples(st.just("nearest"), sequences),
+    st.tuples(st.just("keep"), sequences, st.integers(0, 6), st.integers(0, 60)),
+    st.tuples(st.just("touch"), sequences, st.lists(st.integers(0, 6), max_size=3)),
+)
+
+
+@given(st.integers(0, 120), st.lists(uses, max_size=40))
+@settings(deadline=None, max_examples=150)
+def test_agrees_with_the_naive_one(budget_bytes: int, used: list[tuple]):
+    real: Checkpoints[State] = Checkpoints(budget_bytes)
+    naive = Naive(budget_bytes)
+    for number, (what, tokens, *rest) in enumerate(used):
+        if what == "nearest":
+            assert real.nearest(tokens) == naive.nearest(tokens)
+        elif what == "keep":
+            length, size = rest
+            state = State(f"{number}", size)
+            for one in (real, naive):
+                one.keep(tokens, min(length, len(tokens)), state)
+        else:
+            lengths = [n for n in rest[0] if n <= len(tokens)]
+            for one in (real, naive):
+                one.touch(tokens, lengths)
+        assert real.nbytes == sum(entry[1].nbytes for entry in naive.states) <= budget_bytes
+        assert len(real) == len(naive.states)
+
+
+def test_only_grid_positions_are_worth_keeping():
+    kept = [n for n in range(1, 5_000) if worth_keeping(n, 5_000)]
+    assert kept
+    assert all(n % GRID_TOKENS == 0 for n in kept)
+
+
+def test_kept_positions_thin_out_with_their_distance():
+    total = 64 * GRID_TOKENS
+    kept = [n // GRID_TOKENS for n in range(1, total + 1) if worth_keeping(n, total)]
+    assert kept == [*(8, 16, 24, 32), *(36, 40, 44, 48), *(50, 52, 54, 56), *range(57, 65)]
+
+
+@given(st.integers(8, 3_000))
+@settings(deadline=None)
+def test_there_are_about_four_per_doubling_and_no_large_gap(grid: int):
+    total = grid * GRID_TOKENS + 17
+    kept = [n for n in range(1, grid + 1) if worth_keeping(n * GRID_TOKENS, total)]
+    assert kept[-8:] == [*range(grid - 7, grid + 1)]
+    assert len(kept) <= 8 + 4 * grid.bit_length()
+    for earlier, later in pairwise(kept):
+        assert later - earlier <= 1 + (grid - earlier) / 2
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+@settings(deadline=None)
+def test_what_is_kept_for_a_later_cursor_was_kept_for_an_earlier_one(position: int, further: int):
+    # Else a chain that grows would miss positions that it needs by then.
+    near = position * GRID_TOKENS + 5
+    if worth_keeping(position * GRID_TOKENS, near + further * GRID_TOKENS):
+        assert worth_keeping(position * GRID_TOKENS, near)

@@ -1,0 +1,274 @@
+"""Training: the optimizers, the vocabulary, and runs that can be killed and resumed."""
+
+import gzip
+import json
+import math
+import random
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from threading import Event
+
+import awkward_code
+import pytest
+import tiny_model
+import torch
+from stateline.model.completer import Context, Sampling, Usage
+from stateline.model.engine import Engine
+from stateline.model.tokenizer import Tokenizer
+from stateline.model.training import trainer
+from stateline.model.training.corpus import SourceFile
+from stateline.model.training.optimizers import Muon, optimizers_for, orthogonalise, schedule
+from stateline.model.training.trainer import Recipe, bits_per_byte, train
+from stateline.model.training.vocabulary import MARKERS, train_vocabulary
+
+OURS = tiny_model.ours()
+FILES = [
+    SourceFile(f"pkg/{path.name}", path.read_text(encoding="utf-8")) for path in awkward_code.FILES
+]
+
+
+# Optimizers
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 40), (3, 64, 24), (2, 24, 64), (1, 8, 200)])
+def test_orthogonalised_matrices_have_singular_values_near_one(shape):
+    torch.manual_seed(0)
+    matrices = torch.randn(shape)
+    values = torch.linalg.svdvals(orthogonalise(matrices))
+    assert values.max() < 1.3
+    assert values.median() > 0.65
+    # The directions stay: the result is close to the U V^T of the singular value decomposition.
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    cosine = torch.cosine_similarity(orthogonalise(matrices).flatten(1), (u @ v).flatten(1))
+    assert cosine.min() > 0.9
+
+
+def test_orthogonalising_does_not_depend_on_the_scale_or_on_the_stack():
+    torch.manual_seed(0)
+    matrices = torch.randn(4, 12, 20)
+    torch.testing.assert_close(orthogonalise(matrices * 1e3), orthogonalise(matrices))
+    torch.testing.assert_close(orthogonalise(matrices[1:2]), orthogonalise(matrices)[1:2])
+    assert orthogonalise(torch.zeros(1, 3, 3)).abs().max() == 0
+
+
+def test_muon_takes_the_matrices_of_the_layers_and_adam_the_rest():
+    model = tiny_model.tiny_model(torch.float32)
+    muon, adam = optimizers_for(model, 0.02, 0.003)
+    assert isinstance(muon, Muon)
+    names = {id(p): name for name, p in model.named_parameters()}
+    groups = [[names[id(p)] for g in o.param_groups for p in g["params"]] for o in (muon, adam)]
+    assert sorted(groups[0] + groups[1]) == sorted(names.values())
+    assert {name.split(".", 4)[-1] for name in groups[0]} == {"in_proj.weight", "out_proj.weight"}
+    assert "backbone.embedding.weight" in groups[1]
+
+
+def test_muon_descends():
+    torch.manual_seed(0)
+    target, weight = torch.randn(6, 9), torch.nn.Parameter(torch.zeros(6, 9))
+    muon = Muon([weight], lr=0.05, decay=0.0)
+    losses = []
+    for _ in range(80):
+        loss = (weight - target).square().sum()
+        losses.append(loss.item())
+        loss.backward()
+        muon.step()
+        muon.zero_grad()
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_muon_decays_weights_and_scales_tall_matrices():
+    for shape, scale in (((4, 4), 1.0), ((16, 4), 2.0), ((4, 16), 1.0)):
+        weight = torch.nn.Parameter(torch.ones(shape))
+        weight.grad = torch.randn(shape)
+        expected = orthogonalise(weight.grad[None])[0]
+        Muon([weight], lr=0.1, momentum=0.0, decay=0.5).step()
+        torch.testing.assert_close(weight.data, 0.95 - 0.1 * scale * expected)
+
+
+def test_the_schedule_warms_up_stays_and_decays_to_nothing():
+    rates = [schedule(step, 100, 10, 40) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[9:61] == [1.0] * 52
+    assert rates[61:] == sorted(rates[61:], reverse=True)
+    assert rates[80] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(1 / 40)
+    assert rates[100] == schedule(200, 100, 10, 40) == 0.0
+
+
+# The vocabulary
+
+
+def test_the_vocabulary_has_its_size_and_begins_with_the_markers():
+    inner = train_vocabulary(tiny_model.texts(), 400)
+    assert inner.get_vocab_size() == 400
+    assert [inner.token_to_id(name) for name in MARKERS] == [*range(len(MARKERS))]
+    assert max(map(len, Tokenizer(inner).token_bytes)) <= 32
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("if x:\n\n    y", ["if", " x", ":", "\n\n    ", "y"]),
+        ("a_name.append", ["a", "_name", ".append"]),
+        ("x==12", ["x", "==", "1", "2"]),
+        ("f(  a)", ["f", "(", " ", " a", ")"]),
+        ("x \t\n y", ["x", " \t\n ", "y"]),
+        ("a   ", ["a", "   "]),
+        ("'größe'", ["'größe", "'"]),
+        ("\f\u2028x", ["\f", "\u2028x"]),
+    ],
+)
+def test_the_pattern_cuts_code_where_it_says(text: str, cut: list[str]):
+    starts = [*OURS.encode_with_offsets(text).starts, len(text)]
+    assert [text[a:b] for a, b in pairwise(starts)] == cut
+
+
+# Runs
+
+RECIPE = Recipe(
+    model={"d_model": 16, "n_layer": 2, "d_state": 8, "headdim": 8},
+    vocabulary=300,
+    steps=7,
+    lanes=2,
+    length=24,
+    warmup=2,
+    decay=3,
+    save_every=3,
+    validate_every=4,
+)
+
+
+def write_shard(path: Path, files: list[SourceFile]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = (json.dumps({"path": file.path, "text": file.text}) + "\n" for file in files)
+    path.write_bytes(gzip.compress("".join(rows).encode()))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    write_shard(folder / "one.jsonl.gz", FILES[:3])
+    write_shard(folder / "two.jsonl.gz", [SourceFile("two.py", FILES[5].text[:4_000])])
+    write_shard(folder / "heldout" / "three.jsonl.gz", FILES[-1:])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: Path, tmp_path_factory) -> Path:
+    """The folder of a run that nothing interrupted."""
+    out = tmp_path_factory.mktemp("finished")
+    train(RECIPE, corpus, out)
+    return out
+
+
+def rows_of(out: Path) -> list[dict]:
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [{name: row[name] for name in row if name != "tokens_per_s"} for row in rows]
+
+
+def weights_of(out: Path) -> dict[str, torch.Tensor]:
+    return Engine.open(out).model.state_dict()
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 5])
+def test_a_run_killed_and_resumed_is_as_one_that_was_not(
+    corpus: Path, finished: Path, tmp_path: Path, monkeypatch, killed_at: int
+):
+    """Killed before the first save, right after one, and two steps after one."""
+
+    def killing(step: int, *rest: int) -> float:
+        if step == killed_at:
+            raise KeyboardInterrupt
+        return schedule(step, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "schedule", killing)
+        with pytest.raises(KeyboardInterrupt):
+            train(RECIPE, corpus, tmp_path)
+    assert len(rows_of(tmp_path)) == killed_at
+    train(RECIPE, corpus, tmp_path)
+    expected = {row["step"]: row for row in rows_of(finished)}
+    assert sorted(expected) == [*range(1, 8)]
+    resumed = rows_of(tmp_path)
+    assert len(resumed) == 7 + killed_at % 3, "steps after the last save are taken again"
+    for row in resumed:
+        assert row == pytest.approx(expected[row["step"]], rel=1e-6)
+    for name, tensor in weights_of(tmp_path).items():
+        torch.testing.assert_close(tensor, weights_of(finished)[name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_run_learns_and_logs(finished: Path):
+    rows = rows_of(finished)
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert rows[0]["loss"] == pytest.approx(math.log(300), rel=0.05), "at first it knows nothing"
+    assert [row["step"] for row in rows if "heldout_bits_per_byte" in row] == [4, 7]
+    assert rows[0]["lr"] == 0.5
+
+
+def test_a_finished_run_opens_as_a_model(finished: Path):
+    engine = Engine.open(finished)
+    assert engine.model.config.vocab_size == 300
+    context = Context("def f():\n    return ", 20, "a.py")
+    *_, usage = engine.complete(context, Sampling(max_tokens=3), Event())
+    assert isinstance(usage, Usage)
+    assert usage.tokens_read > 0
+
+
+def test_a_finished_run_can_go_on(finished: Path, corpus: Path, tmp_path: Path):
+    for path in finished.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    train(RECIPE, corpus, tmp_path)  # nothing is left to do
+    assert rows_of(tmp_path) == rows_of(finished)
+    train(replace(RECIPE, steps=9), corpus, tmp_path)
+    assert [row["step"] for row in rows_of(tmp_path)] == [*range(1, 10)]
+
+
+def test_bits_per_byte_of_a_model_that_knows_nothing():
+    model = tiny_model.tiny_model(torch.float32)
+    torch.nn.init.zeros_(model.backbone.embedding.weight)  # tied, so all logits are 0
+    texts = ["x = 1\n", "größe = '日本'\n", tiny_model.texts()[0][:500]]
+    tokens = sum(len(OURS.encode(text)) for text in texts)
+    size = sum(len(text.encode()) for text in texts)
+    expected = tokens * math.log2(tiny_model.SIZE) / size
+    assert bits_per_byte(model, OURS, texts) == pytest.approx(expected, rel=1e-5)
+
+
+def test_bits_per_byte_weighs_texts_by_their_bytes():
+    model = tiny_model.tiny_model(torch.float32)
+    one, two = tiny_model.texts()[0][:300], tiny_model.texts()[1][:900]
+    alone = [bits_per_byte(model, OURS, [text]) for text in (one, two)]
+    together = bits_per_byte(model, OURS, [one, two])
+    assert together == pytest.approx((alone[0] + 3 * alone[1]) / 4, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "steps = 3", "steps = ", "vocabulary = 3\nsteps = 1\nmodel = {}\nlayers = 2"]
+)
+def test_a_recipe_that_is_none_is_refused(tmp_path: Path, content: str):
+    path = tmp_path / "recipe.toml"
+    path.write_text(content)
+    with pytest.raises(SystemExit, match="is not a training recipe"):
+        Recipe.load(path)
+    with pytest.raises(SystemExit, match="is not a training recipe"):
+        Recipe.load(tmp_path / "missing.toml")
+
+
+def test_the_recipe_of_the_embedded_model_loads():
+    recipe = Recipe.load(Path(trainer.__file__).with_name("v0.toml"))
+    assert recipe.steps > recipe.warmup + recipe.decay
+
+
+def test_a_corpus_too_small_for_its_lanes_is_refused(corpus: Path, tmp_path: Path):
+    with pytest.raises(SystemExit, match="No shards"):
+        train(RECIPE, tmp_path, tmp_path / "out")
+    with pytest.raises(SystemExit, match="lower `lanes`"):
+        train(replace(RECIPE, lanes=64), corpus, tmp_path / "out")
+
+
+def test_validation_texts_are_the_same_in_every_run(corpus: Path):
+    some = trainer._validation(corpus)
+    random.seed(5)
+    assert some == trainer._validation(corpus)
+    assert some == [FILES[-1].text[:3000]]
