@@ -65,6 +65,11 @@ class Generation:
         return self._changed.wait()
 
     @property
+    def cold(self) -> bool:
+        """Whether it was written, as far as is known yet, from nearby text only."""
+        return self.usage is not None and self.usage.cold
+
+    @property
     def cut_short(self) -> bool:
         """Whether it ended where it was made to, so that its last line may not be whole."""
         tokens = self.usage.tokens_generated if self.usage else 0

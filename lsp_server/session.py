@@ -57,10 +57,14 @@ class Session:
         self._completer: Completer | None = None
         self._closed = False
 
-    async def load(self) -> None:
-        """Load the model; whatever that raises. Requests wait for it, in the thread's queue."""
-        if not self._closed:
-            await self._loop.run_in_executor(self._thread, self._open)
+    def load(self) -> asyncio.Future[None]:
+        """Begin to load the model; done when it is there, or failed with whatever that raises.
+
+        Not a coroutine: requests of the next moment must find it before them in the thread's queue.
+        """
+        if self._closed:
+            return asyncio.ensure_future(asyncio.sleep(0))
+        return self._loop.run_in_executor(self._thread, self._open)
 
     async def suggest(self, request: CompletionRequest) -> Suggestion | None:
         """The suggestion for a request; None if there is none or a newer request came."""
@@ -83,7 +87,8 @@ class Session:
             return None
         if continued:
             self._report(context.path, Usage(), "typed")
-        self.read_ahead(context)
+        if not generation.cold:  # else `_finish` begins, or has begun, to read at once
+            self.read_ahead(context)
         return suggestion
 
     def read_ahead(self, context: Context) -> None:
@@ -139,8 +144,13 @@ class Session:
             logger.error("A completion failed: %s", type(error).__name__, exc_info=error)
             generation.cancel()  # half of a line is no answer
         generation.finish()
-        if generation.usage is not None:
-            self._report(generation.context.path, generation.usage, "model")
+        if generation.usage is None:
+            return
+        self._report(generation.context.path, generation.usage, "model")
+        if generation.cold and generation is self._generation and not self._closed:
+            # Who types on without a pause would otherwise get cold answers for ever.
+            self._stop_idling()
+            self._warm(generation.context)
 
     async def _answered(
         self, generation: Generation, context: Context, request: CompletionRequest

@@ -34,7 +34,8 @@ AWKWARD = (
     *("<0x0A>", "|||PHONE|||", "return ", "def f(x):\n    "),
     *MARKER_NAMES,
 )
-codelike = st.lists(st.sampled_from(AWKWARD), max_size=25).map("".join)
+CONTESTED = "al'lve \n\n  .1"  # contractions, runs of spaces before and after line breaks
+codelike = st.lists(st.sampled_from((*AWKWARD, *CONTESTED)), max_size=25).map("".join)
 
 
 FILES = sorted((Path(__file__).parents[1] / "model").glob("*.py"))
@@ -46,12 +47,16 @@ def code() -> tuple[str, ...]:
 
 
 def piece(rng: random.Random) -> str:
-    """A few awkward characters, or some real code."""
-    if rng.random() < 0.5:
-        return "".join(rng.choice(AWKWARD) for _ in range(rng.randint(1, 5)))
-    text = rng.choice(code())
-    start = rng.randrange(len(text))
-    return text[start : start + int(2 ** rng.uniform(0, 6))]
+    """A few awkward characters, or what pre-tokenizers cut by several rules, or real code."""
+    match rng.randrange(3):
+        case 0:
+            return "".join(rng.choices(AWKWARD, k=rng.randint(1, 5)))
+        case 1:
+            return "".join(rng.choices(CONTESTED, k=rng.randint(1, 5)))
+        case _:
+            text = rng.choice(code())
+            start = rng.randrange(len(text))
+            return text[start : start + int(2 ** rng.uniform(0, 6))]
 
 
 def some_text(rng: random.Random) -> str:

@@ -730,3 +730,36 @@ def test_however_fast_one_types_the_last_key_is_answered_rightly():
                         assert answer.text == truth[offset:19]
 
     run(test())
+
+
+def test_a_request_made_right_after_loading_began_is_answered():
+    async def test():
+        session = Session(lambda: Scripted(lambda _: [Piece("1\n", 1.0)]), Settings())
+        loading = session.load()  # not awaited, as in the server
+        assert (await session.suggest(request("x = █"))).text == "1"
+        await loading
+        session.close()
+
+    run(test())
+
+
+def test_after_a_cold_answer_reading_does_not_wait_for_a_pause(monkeypatch):
+    monkeypatch.setattr(module, "IDLE_S", FOREVER_S)
+
+    class Cold(Scripted):
+        def complete(self, context, sampling, stop):
+            for each in super().complete(context, sampling, stop):
+                yield Usage(cold=True) if isinstance(each, Usage) else each
+
+    async def test():
+        told = asyncio.Event()
+
+        def report(_path, _usage, source):
+            if source == "background":
+                told.set()
+
+        async with serving(Cold(lambda _: [Piece("1\n", 1.0)]), report) as session:
+            await session.suggest(request("x = █"))
+            await told.wait()
+
+    run(test())

@@ -1,6 +1,8 @@
 """Tokens: what stands still while a text grows, and the tokens of a text that is edited."""
 
 import random
+from functools import cache
+from itertools import product
 
 import pytest
 from awkward_code import codelike, piece, some_text
@@ -70,6 +72,24 @@ def test_appending_never_changes_settled_tokens_of_ours(text: str, added: str):
         settled = tokens.ids[: tokens.settled]
         tokens.update(text + added)
         assert tokens.ids[: len(settled)] == settled
+
+
+@pytest.mark.parametrize("kind", ["ours", "GPT-2", "cl100k", "StarCoder", "GPT-NeoX"])
+def test_no_append_moves_a_start_before_the_last_two(kind: str):
+    """All texts of three contested characters, with all that can follow in two."""
+    tokenizer, letters = KINDS[kind](), "al' \n."
+
+    @cache
+    def starts(text: str) -> list[int]:
+        return tokenizer.encode_with_offsets(text).starts
+
+    added = ["".join(chars) for n in (1, 2) for chars in product(letters, repeat=n)]
+    for text in map("".join, product(letters, repeat=3)):
+        cut = starts(text)[-2:][0]
+        for more in added:
+            assert [s for s in starts(text + more) if s <= cut] == [
+                s for s in starts(text) if s <= cut
+            ], (text, more)
 
 
 @kinds

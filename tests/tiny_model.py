@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tokenizers
 import torch
-from awkward_code import AWKWARD, code
+from awkward_code import AWKWARD, CONTESTED, code
 from safetensors.torch import save_file
 from stateline.model.config import Mamba2Config
 from stateline.model.engine import DEFAULT_BUDGET_BYTES, Engine
@@ -34,11 +34,8 @@ def texts() -> tuple[str, ...]:
     """What the tokenizers are trained on: without awkward merges the awkward tests are easy."""
     rng = random.Random(0)
     awkward = ("".join(rng.choices(AWKWARD, k=20)) for _ in range(1_000))
-    return (
-        *code(),
-        *awkward,
-        *("\n" * rng.randint(1, 4) + " " * rng.randint(0, 9) + "\n" for _ in range(300)),
-    )
+    contested = ("".join(rng.choices(CONTESTED, k=20)) for _ in range(1_000))
+    return (*code(), *awkward, *contested)
 
 
 @cache
