@@ -87,8 +87,10 @@ class Session:
             return None
         if continued:
             self._report(context.path, Usage(), "typed")
-        if not generation.cold:  # else `_finish` begins, or has begun, to read at once
+        if not generation.cold:
             self.read_ahead(context)
+        elif continued:  # this request stopped the reading that `_finish` began
+            self._warm(context)
         return suggestion
 
     def read_ahead(self, context: Context) -> None:
@@ -214,8 +216,6 @@ class Session:
             self._tell(generation.add, piece)
             if isinstance(piece, Piece) and enough.after(piece):
                 generation.stop.set()
-        if enough.hopeless:
-            self._tell(generation.cancel)
 
 
 class _Enough:
@@ -228,16 +228,15 @@ class _Enough:
         self.block = settings.multi_line and (not self._automatic or shape.wants_block(prefix))
         self._written = ""
         self._pieces: list[Piece] = []
-        self.hopeless = False  # too unlikely to be shown, whatever follows
 
     def after(self, piece: Piece) -> bool:
         self._written += piece.text
         self._pieces.append(piece)
         line = shape.first_line(self._prefix, self._written)
         likely = probability(self._pieces, 0, line.end)  # as `answer` will see it
-        self.hopeless = self._automatic and likely < self._least
-        if self.hopeless or not line.finished:
-            return self.hopeless
+        hopeless = self._automatic and likely < self._least  # whatever follows
+        if hopeless or not line.finished:
+            return hopeless
         if not self.block or (self._automatic and likely < CONFIDENT):
             return True
         return shape.block(self._prefix, self._written).finished

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .babble import babbles
 from .brackets import CLOSES, Brackets, brackets
 
 _TAB_COLUMNS = 4
@@ -21,13 +22,6 @@ _SHORTEST_OVERLAP = 3  # characters of a line; shorter ones are the same by chan
 _CLOSERS_ONLY = re.compile(r"[)\]}\"'`;,:>\s]*")
 _PUNCTUATION = frozenset(",;:>")
 _CLAUSES = ("else", "elif", "except", "finally")
-
-# The thresholds follow Tabby (six times the same few characters) and leave out what is legitimate:
-# rulers such as `# -----`, rows of zeros, and long numbers such as 1000000 and 0xFFFFFFFF.
-_REPEATED = re.compile(r"(\S.{0,11}?)\1{5,}", re.DOTALL)
-_RULERS, _MOST_IN_A_RULER = frozenset("-=#*_~.+/"), 100
-_PADDING, _MOST_WITHOUT_LETTERS, _MOST_WITH_LETTERS = frozenset("fFxX"), 16, 5
-_LONGEST_PERIOD = 4  # lines
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,7 @@ def shape(prefix: str, suffix: str, text: str) -> Shaped | None:
     text = _without_next_lines(text, below)
     if _CLOSERS_ONLY.fullmatch(rest):
         text = text.rstrip()
-    if not text[: first_line(prefix, text + "\n").end].strip() or _babbles(line, text):
+    if not text[: first_line(prefix, text + "\n").end].strip() or babbles(line, text):
         return None
     shaped = _joined(line, text, rest)
     if shaped is None or _repeats(line + shaped.text + rest[shaped.overwrites :], prefix, below):
@@ -203,7 +197,7 @@ def _joined(line: str, text: str, rest: str) -> Shaped | None:
 def _covered(line: str, text: str, rest: str) -> set[int]:
     """How many of the closers in `rest` the text may be meant to stand for."""
     first = text.partition("\n")[0]
-    found = _overlaps(text, rest) | _overlaps(first, rest)
+    found = _overlaps(text, rest)
     closed, at = brackets(line).then(text).closed, 0
     for i, c in enumerate(rest[:_LONGEST_LINE]):
         if not c.isspace():
@@ -254,26 +248,6 @@ def _repeats(result: str, prefix: str, below: Sequence[str]) -> bool:
         return False  # made by the user alone: what is suggested stands below it
     near = [row.rstrip() for row in below[:3] if row.strip()][:1]
     return first in (*near, _line_above(prefix))
-
-
-def _babbles(line: str, text: str) -> bool:
-    """Whether a few characters or lines come again and again."""
-    loops = (m for m in _REPEATED.finditer(line + text) if m.end() > len(line))
-    if any(_too_often(*loop.group(1, 0)) for loop in loops):
-        return True
-    rows = [row.rstrip() for row in (line + text).split("\n") if row.strip()]
-    return any(
-        rows[i : i + n] == rows[i + n : i + 2 * n] == rows[i + 2 * n : i + 3 * n]
-        for n in range(1, _LONGEST_PERIOD + 1)
-        for i in range(len(rows) - 3 * n + 1)
-    )
-
-
-def _too_often(unit: str, whole: str) -> bool:
-    if unit in _RULERS:
-        return len(whole) > _MOST_IN_A_RULER
-    letters = unit not in _PADDING and any(c.isalpha() for c in unit)
-    return len(whole) // len(unit) > (_MOST_WITH_LETTERS if letters else _MOST_WITHOUT_LETTERS)
 
 
 def _cursor_line(prefix: str) -> str:

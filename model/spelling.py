@@ -16,7 +16,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def exact(spec: dict[str, Any]) -> dict[str, Any]:
-    """A `tokenizer.json`, as the tokenizers library writes it, whose tokens spell only the text.
+    """The `tokenizer.json` of a BPE, as the tokenizers library writes it, made to spell exactly.
 
     Taken away are: a space put before the text (a window may start anywhere), Unicode
     normalisation (what was typed must be found again), dropout, truncation, and markers around
@@ -29,9 +29,24 @@ def exact(spec: dict[str, Any]) -> dict[str, Any]:
     for token in spec["added_tokens"]:
         token["special"] = token["special"] or not token["content"].isspace()
     spec["model"] |= {"dropout": None, "fuse_unk": False}
-    if not is_byte_level(spec):  # else a text that spells `<s>` and nothing more would be `<s>`
-        spec["model"]["ignore_merges"] = False
+    _leave_unspoken(spec)
     return spec
+
+
+def _leave_unspoken(spec: dict[str, Any]) -> None:
+    """Take away the merges by which text could become a marker, or a byte by its name.
+
+    Files converted from SentencePiece have them: `<` and `s>` make `<s>`.
+    """
+    model, byte_level = spec["model"], is_byte_level(spec)
+    special = {token["content"] for token in spec["added_tokens"] if token["special"]}
+
+    def unspoken(piece: str) -> bool:
+        return piece in special or (not byte_level and is_byte_piece(piece))
+
+    model["merges"] = [pair for pair in model["merges"] if not unspoken("".join(pair))]
+    if any(map(unspoken, model["vocab"])):  # a whole pre-token must not be looked up there
+        model["ignore_merges"] = False
 
 
 def is_byte_level(spec: dict[str, Any]) -> bool:

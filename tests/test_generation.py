@@ -162,7 +162,7 @@ def test_a_block_is_waited_for_where_one_is_wanted():
 
 
 def test_a_block_typed_through_does_not_shrink_to_a_line():
-    unasked = generation("if x:█", *BODY, "\n\n")
+    unasked = generation("if x:█", *BODY, "\n\nz()\n")
     asked = generation("x = █", "f(\n    a,\n)\n", trigger=INVOKED)
     for trigger in Trigger:
         check(unasked, "if x:\n    a█", "()\n    b()", trigger)
@@ -170,6 +170,7 @@ def test_a_block_typed_through_does_not_shrink_to_a_line():
         check(asked, "x = f█", "(\n    a,\n)", trigger)
         check(asked, "x = f(█)", "\n    a,\n)", trigger)
     check(asked, "x = f█", "(", multi_line=False)
+    check(unasked, "if x:\n    a()\n    b()\n\nz█", "()")  # beyond it
 
 
 def test_an_unlikely_line_is_said_only_when_asked_for():

@@ -1,112 +1,33 @@
-"""Which request is answered by which writing, and what happens to the others.
-
-The completer here writes a piece only when the test lets it, so the order of things is the test's.
-"""
+"""Which request is answered by which writing, and what happens to the others."""
 
 import asyncio
 import logging
 import threading
-from contextlib import asynccontextmanager
 
 import pytest
+from paced import (
+    INVOKED,
+    PATIENCE_S,
+    Paced,
+    ask,
+    request,
+    run,
+    scripted,
+    serving,
+    shown,
+    stop_the_clock,
+    text_of,
+    turns,
+)
 from stateline.lsp_server import session as module
-from stateline.lsp_server.documents import Snapshot
-from stateline.lsp_server.requests import CompletionRequest, Trigger
 from stateline.lsp_server.session import Session
 from stateline.lsp_server.settings import Settings
-from stateline.model.completer import Piece, Scripted, Usage
-
-AUTOMATIC, INVOKED = Trigger.AUTOMATIC, Trigger.INVOKED
-PATIENCE_S = 30  # after which a test that hangs fails
-FOREVER_S = 1000.0
-
-
-def run(coroutine):
-    asyncio.run(asyncio.wait_for(coroutine, PATIENCE_S))
-
-
-class Paced:
-    """Writes one list of pieces after another, a piece each time that it may."""
-
-    def __init__(self, *scripts):
-        self.scripts = [[each if isinstance(each, Piece) else Piece(each, 1.0) for each in script]
-                        for script in scripts]  # fmt: skip
-        self.asked, self.stops, self.warmed = [], [], []
-        self.taken = 0
-        self._may, self._waits = threading.Semaphore(0), threading.Semaphore(0)
-
-    def complete(self, context, sampling, stop):
-        script = self.scripts[len(self.asked)]
-        self.asked.append(context)
-        self.stops.append(stop)
-        for piece in script:
-            self._waits.release()
-            assert self._may.acquire(timeout=PATIENCE_S)
-            if stop.is_set():
-                break
-            self.taken += 1
-            yield piece
-        yield Usage(tokens_generated=self.taken)
-
-    def warm(self, context, stop):
-        self.warmed.append(context)
-        self._waits.release()
-        assert stop.wait(PATIENCE_S)
-        return Usage()
-
-    async def waits(self, count=1):
-        """Until it has come to a piece this many times more; what it wrote before has arrived."""
-        for _ in range(count):
-            assert await asyncio.to_thread(self._waits.acquire, timeout=PATIENCE_S)
-
-    def let(self, count=1):
-        self._may.release(count)
-
-
-@asynccontextmanager
-async def serving(completer, report=lambda *_: None, **settings):
-    session = Session(lambda: completer, Settings(**settings), report)
-    await session.load()
-    try:
-        yield session
-    finally:
-        session.close()
-        if isinstance(completer, Paced):
-            completer.let(1000)
-
-
-def request(marked, trigger=AUTOMATIC, uri="a", **selected):
-    text, offset = marked.replace("█", ""), marked.index("█")
-    return CompletionRequest(Snapshot(uri, 1, "python", text), offset, trigger, **selected)
-
-
-def ask(session, *args, **kwargs):
-    return asyncio.ensure_future(session.suggest(request(*args, **kwargs)))
-
-
-async def text_of(task):
-    suggestion = await task
-    return suggestion and suggestion.text
-
-
-async def shown(session, *args, **kwargs):
-    return await text_of(ask(session, *args, **kwargs))
-
-
-def scripted(text, confidence=1.0):
-    """A completer that always writes this text, a character a piece."""
-    return Scripted(lambda context: [Piece(c, confidence) for c in text])
+from stateline.model.completer import Piece, Scripted
 
 
 @pytest.fixture(autouse=True)
 def no_clock(monkeypatch):
-    """Nothing happens because time passes, unless a test says so."""
-    monkeypatch.setattr(module, "BLOCK_DEADLINE_S", FOREVER_S)
-    monkeypatch.setattr(module, "IDLE_S", FOREVER_S)
-    monkeypatch.setattr(module, "ABANDON_S", FOREVER_S)
-
-
-# Which request is answered.
+    stop_the_clock(monkeypatch, module)
 
 
 def test_the_latest_wins_and_older_ones_get_nothing_at_once():
@@ -220,8 +141,8 @@ def test_a_writing_that_disagrees_is_stopped():
 
 def test_a_writing_that_comes_to_disagree_is_begun_again():
     async def test():
-        paced = Paced(["fo", "o", "\n"], ["ar\n", ""])
-        async with serving(paced) as session:
+        paced, sources = Paced(["fo", "o", "\n"], ["ar\n", ""]), []
+        async with serving(paced, lambda _, __, source: sources.append(source)) as session:
             older = ask(session, "x = █")
             await paced.waits()
             newest = ask(session, "x = b█")  # it might still write this
@@ -233,6 +154,7 @@ def test_a_writing_that_comes_to_disagree_is_begun_again():
             assert await text_of(newest) == "ar"
             assert paced.stops[0].is_set()
             assert [context.prefix for context in paced.asked] == ["x = ", "x = b"]
+            assert "typed" not in sources
 
     run(test())
 
@@ -355,6 +277,17 @@ def test_requests_made_while_loading_are_answered_after():
     run(test())
 
 
+def test_a_request_made_right_after_loading_began_is_answered():
+    async def test():
+        session = Session(lambda: Scripted(lambda _: [Piece("1\n", 1.0)]), Settings())
+        loading = session.load()  # not awaited, as in the server
+        assert (await session.suggest(request("x = █"))).text == "1"
+        await loading
+        session.close()
+
+    run(test())
+
+
 def test_a_model_that_does_not_load_says_why_and_suggests_nothing():
     async def test():
         def load():
@@ -468,241 +401,6 @@ def test_nothing_is_read_ahead_after_closing(monkeypatch):
     run(test())
 
 
-# How much is written, and when it is shown.
-
-
-def test_unasked_the_first_line_does_not_wait_for_the_rest():
-    async def test():
-        paced = Paced(["foo\n", "bar\n"])
-        async with serving(paced) as session:
-            task = ask(session, "x = █")
-            paced.let(1)
-            assert await text_of(task) == "foo"
-
-    run(test())
-
-
-BODY = ("\n    a()\n", "    b()\n", "\n")
-
-
-def test_unasked_a_block_is_shown_if_it_is_there_in_time():
-    async def test():
-        paced = Paced(BODY)
-        async with serving(paced) as session:
-            task = ask(session, "if x:█")
-            paced.let()
-            await paced.waits(2)
-            assert not task.done()
-            paced.let(2)
-            assert await text_of(task) == "\n    a()\n    b()"
-
-    run(test())
-
-
-def test_unasked_only_the_first_line_is_shown_if_the_block_is_late(monkeypatch):
-    async def test():
-        monkeypatch.setattr(module, "BLOCK_DEADLINE_S", 0)
-        paced = Paced(BODY)
-        async with serving(paced) as session:
-            task = ask(session, "if x:█")
-            paced.let()
-            assert await text_of(task) == "\n    a()"
-            paced.let(2)  # the writing goes on for whoever types this
-            await paced.waits(3)
-            assert await shown(session, "if x:\n    a█") == "()\n    b()"
-            assert len(paced.asked) == 1
-
-    run(test())
-
-
-def test_the_block_is_waited_for_from_the_first_line_on(monkeypatch):
-    async def test():
-        monkeypatch.setattr(module, "BLOCK_DEADLINE_S", 0)
-        paced = Paced(["\n    ", "a()", *BODY])
-        async with serving(paced) as session:
-            task = ask(session, "if x:█")
-            paced.let(2)
-            await paced.waits(3)
-            assert not task.done()  # there is no line yet to show
-            paced.let()
-            assert await text_of(task) == "\n    a()"
-
-    run(test())
-
-
-def test_each_further_line_grants_no_further_time(monkeypatch):
-    async def test():
-        monkeypatch.setattr(module, "BLOCK_DEADLINE_S", 1.0)
-        paced, loop = (
-            Paced(["\n    a()\n", *["    b()\n", "    c()\n"] * 2]),
-            asyncio.get_running_loop(),
-        )
-        clock = [loop.time()]
-        monkeypatch.setattr(loop, "time", lambda: clock[0])
-        async with serving(paced) as session:
-            task = ask(session, "if x:█")
-            for later_s in (0.0, 0.6, 0.6):
-                assert not task.done()
-                clock[0] += later_s
-                paced.let()
-                await paced.waits()
-            await paced.waits()
-            await turns()
-            assert task.done()
-            assert await text_of(task) == "\n    a()"
-
-    run(test())
-
-
-def test_one_who_asks_gets_the_whole_block_however_long_it_takes(monkeypatch):
-    async def test():
-        monkeypatch.setattr(module, "BLOCK_DEADLINE_S", 0)
-        paced = Paced(BODY)
-        async with serving(paced) as session:
-            task = ask(session, "if x:█", INVOKED)
-            paced.let(2)
-            await paced.waits(3)
-            assert not task.done()
-            paced.let()
-            assert await text_of(task) == "\n    a()\n    b()"
-
-    run(test())
-
-
-async def turns():
-    """Let everybody on the loop's thread do what there is to do."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
-def pieces(*of):
-    return [Piece(*piece) for piece in of]
-
-
-@pytest.mark.parametrize(
-    ("marked", "trigger", "script", "taken", "text"),
-    [
-        ("x = █", AUTOMATIC, pieces(("a", 1), ("b\n", 1), ("c\n", 1)), 2, "ab"),
-        ("x = █", INVOKED, pieces(("a", 1), ("b\n", 1), ("c\n", 1)), 2, "ab"),
-        ("if x:█", AUTOMATIC, pieces(*[(p, 1) for p in BODY], ("c\n", 1)), 3, "\n    a()\n    b()"),
-        # A likely line is followed by the next, one less likely by none, an unlikely one ends.
-        ("if x:█", AUTOMATIC, pieces((BODY[0], 0.4), (BODY[1], 1), (BODY[2], 1)), 1, "\n    a()"),
-        ("if x:█", INVOKED, pieces((BODY[0], 0.4), (BODY[1], 1), (BODY[2], 1)), 3,
-         "\n    a()\n    b()"),
-        ("x = █", AUTOMATIC, pieces(("a", 0.5), ("b", 0.5), ("c\n", 1)), 2, None),
-        ("x = █", INVOKED, pieces(("a", 0.5), ("b", 0.5), ("c\n", 1)), 3, "abc"),
-        # The line's end is no part of what is shown.
-        ("x = █", AUTOMATIC, pieces(("a", 0.5), ("\n", 0.1), ("c\n", 1)), 2, "a"),
-        # Half a line that came along with the line break before it.
-        ("if x:█", AUTOMATIC, pieces((BODY[0] + "    b", 0.4), ("()\n\n", 1)), 1, "\n    a()"),
-    ],
-)  # fmt: skip
-def test_no_more_is_written_than_is_shown(marked, trigger, script, taken, text):
-    async def test():
-        costs, done = [], asyncio.Event()
-
-        def report(path, usage, source):
-            costs.append(usage.tokens_generated)
-            done.set()
-
-        async with serving(Scripted(lambda _: script), report) as session:
-            assert await shown(session, marked, trigger) == text
-            await done.wait()
-            assert costs == [taken]
-
-    run(test())
-
-
-def test_a_block_that_reaches_the_limit_ends_with_a_whole_line(monkeypatch):
-    async def test():
-        monkeypatch.setattr(module, "BLOCK_TOKENS", 3)
-        script = [Piece("\n    a()", 1.0), Piece("\n    b()", 1.0), Piece("\n    c", 1.0)]
-        async with serving(Scripted(lambda _: script)) as session:
-            assert await shown(session, "if x:█", INVOKED) == "\n    a()\n    b()"
-
-    run(test())
-
-
-def test_several_lines_can_be_turned_off():
-    async def test():
-        async with serving(scripted("".join(BODY)), multi_line=False) as session:
-            for trigger in Trigger:
-                assert await shown(session, "if x:█", trigger) == "\n    a()"
-
-    run(test())
-
-
-def test_a_selected_entry_is_extended():
-    async def test():
-        completer = scripted("(a)\n")
-        async with serving(completer) as session:
-            marked, selected = "x.ap█", {"selected_start": 2, "selected_text": "append"}
-            assert await shown(session, marked, **selected) == "(a)"
-            assert completer.asked[0].prefix == "x.append"
-            assert await shown(session, "x.appe█", **selected) == "(a)"
-            assert len(completer.asked) == 1
-
-    run(test())
-
-
-def test_line_breaks_of_a_suggestion_are_line_feeds():
-    async def test():
-        completer = scripted("\n    a()\n\n")
-        async with serving(completer) as session:
-            assert await shown(session, "y\r\nif x:█\r\nz\r\n") == "\n    a()"
-            assert completer.asked[0].text == "y\nif x:\nz\n"
-
-    run(test())
-
-
-# Reading ahead.
-
-
-def test_after_a_request_what_the_next_one_needs_is_read_until_it_comes(monkeypatch):
-    async def test():
-        monkeypatch.setattr(module, "IDLE_S", 0)
-        paced, sources = Paced(["foo\n"], ["bar\n"]), []
-        async with serving(paced, lambda _, __, source: sources.append(source)) as session:
-            paced.let(2)
-            assert await shown(session, "x = █") == "foo"
-            await paced.waits(2)
-            assert [context.prefix for context in paced.warmed] == ["x = "]
-            # The reading goes on until it is stopped, and the thread can do nothing else meanwhile.
-            assert await shown(session, "y = █") == "bar"
-            assert sources == ["model", "background", "model"]
-
-    run(test())
-
-
-def test_what_was_opened_is_read_and_what_was_opened_later_instead(monkeypatch):
-    async def test():
-        paced = Paced()
-        async with serving(paced) as session:
-            monkeypatch.setattr(module, "IDLE_S", 0)
-            for text in ("a█", "b█", "c█"):
-                session.read_ahead(request(text).context)
-            await paced.waits()
-            session.read_ahead(request("d█").context)
-            await paced.waits()
-            assert [context.text for context in paced.warmed] == ["c", "d"]
-
-    run(test())
-
-
-def test_a_superseded_request_starts_no_reading(monkeypatch):
-    async def test():
-        monkeypatch.setattr(module, "IDLE_S", 0)
-        completer = scripted("foo\n")
-        async with serving(completer) as session:
-            older, newest = ask(session, "x = █"), ask(session, "y = █")
-            await asyncio.gather(older, newest)
-            monkeypatch.setattr(module, "IDLE_S", FOREVER_S)
-            await shown(session, "z = █")
-            assert all(context.prefix == "y = " for context in completer.warmed)
-
-    run(test())
-
-
 # Typing as it comes.
 
 
@@ -728,38 +426,5 @@ def test_however_fast_one_types_the_last_key_is_answered_rightly():
                         assert offset % 7 == 0 or offset + step < 19
                     else:
                         assert answer.text == truth[offset:19]
-
-    run(test())
-
-
-def test_a_request_made_right_after_loading_began_is_answered():
-    async def test():
-        session = Session(lambda: Scripted(lambda _: [Piece("1\n", 1.0)]), Settings())
-        loading = session.load()  # not awaited, as in the server
-        assert (await session.suggest(request("x = █"))).text == "1"
-        await loading
-        session.close()
-
-    run(test())
-
-
-def test_after_a_cold_answer_reading_does_not_wait_for_a_pause(monkeypatch):
-    monkeypatch.setattr(module, "IDLE_S", FOREVER_S)
-
-    class Cold(Scripted):
-        def complete(self, context, sampling, stop):
-            for each in super().complete(context, sampling, stop):
-                yield Usage(cold=True) if isinstance(each, Usage) else each
-
-    async def test():
-        told = asyncio.Event()
-
-        def report(_path, _usage, source):
-            if source == "background":
-                told.set()
-
-        async with serving(Cold(lambda _: [Piece("1\n", 1.0)]), report) as session:
-            await session.suggest(request("x = █"))
-            await told.wait()
 
     run(test())

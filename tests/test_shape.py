@@ -178,6 +178,7 @@ BODY = "\n    a()\n    b()\n"
         ("if x:█", "\n    for y in x:\n        a()\n    b()\nc",
          "if x:«\n    for y in x:\n        a()\n    b()»"),
         ("if x:█", "\na()\n", None),
+        ("if x:█", "\n\n    a()\n    b()\nc", "if x:«\n\n    a()\n    b()»"),
         # Clauses of the same statement go on with it.
         ("if x:█", "\n    a()\nelse:\n    b()\nc()\n", "if x:«\n    a()\nelse:\n    b()»"),
         ("try:█", "\n    a()\nexcept E:\n    b()\nelsewhere()\n",
@@ -212,6 +213,9 @@ BODY = "\n    a()\n    b()\n"
         ("if x:█", '\n    a("(")\n    b(\')\')\n\n    c()\n', 'if x:«\n    a("(")\n    b(\')\')»'),
         ("x = f(█", '\n    "a)",  # )\n    b,\n)\nc\n', 'x = f(«\n    "a)",  # )\n    b,\n)»'),
         ("x = '\\'' + █", "y\nz()\n", "x = '\\'' + «y»"),
+        ("f(  # (█", "\n    a)\n    b\n", "f(  # («\n    a)»"),
+        ("def f():\n    █", "x = g(  # (\n        1)\n\n    y\n",
+         "def f():\n    «x = g(  # (\n        1)»"),
         # Docstrings: a blank line in one is no end, prose in one is no code.
         ("def f():\n    █", '"""Add.\n\n    More.\n    """\n    return 1\n\nx',
          'def f():\n    «"""Add.\n\n    More.\n    """\n    return 1»'),
@@ -244,6 +248,7 @@ def test_the_block(marked, written, expected):
          "if a:\n    if x:«\n        return y»\n    return y"),
         ("x = [█\n]", "\n    1,\n    2,\n]", "x = [«\n    1,\n    2,»\n]"),
         ("if x:█\n    a()\n", "\n    a()", None),
+        ("if x:\n\nif x:█", "\n    a()", "if x:\n\nif x:«\n    a()»"),  # the user repeats
         # The same again and again.
         ("x = █", "aaaaaaaa", None),
         ("x = █", "self.a.a.a.a.a.a.a", None),
@@ -283,6 +288,7 @@ def test_nothing_is_better_than_nonsense(marked, written, expected):
         ('print("a:"', False),
         ("x = 1", False),
         ("):", True),
+        ("this.#f(", True),
         ("", False),
     ],
 )
@@ -316,6 +322,8 @@ def test_when_several_lines_are_wanted(prefix, wants):
         ("if x:", "\n    a()\n", False),
         ("if x:", "\n    a()\nel", False),  # this may become `else`
         ("if x:", "\n    a()\nelephant", True),
+        ("if x:", "\n    a()\nel\n", True),
+        ("if x:", "\nel", True),  # there is no body that it could follow
         ("if x:", "\n    a()\n\n", True),
         ("f(", "\n    a\n", False),
         ("f(", "\n    a\n)\n", True),
@@ -331,6 +339,8 @@ def test_brackets_are_read_in_parts():
     after = before.then("1], {}) + ')' # )")
     assert (after.awaited, after.closed, after.faults, after.code_end) == ("", "])", 0, 17)
     assert brackets("x = 'it\ny").faults == 1
+    assert brackets("don't\n(").awaited == ")"
+    assert brackets("# (\n[").awaited == "]"
     assert brackets("f(]").faults == 2
 
 

@@ -91,6 +91,30 @@ def test_an_ordinary_token_is_no_marker():
     assert tokenizer.token_bytes[4] == b"<s>"
 
 
+@pytest.mark.parametrize("ignore_merges", [False, True])
+def test_no_merge_makes_a_marker_of_text(ignore_merges: bool):
+    """As in files converted from SentencePiece, where every two pieces that fit are a merge."""
+    vocab = {piece: i for i, piece in enumerate(["<", "s", ">", "s>", "<s>", "<s>x", "x"])}
+    merges = [("s", ">"), ("<", "s>"), ("<s>", "x")]
+    inner = tokenizers.Tokenizer(models.BPE(vocab, merges, ignore_merges=ignore_merges))
+    inner.add_special_tokens(["<s>"])
+    tokenizer = Tokenizer(inner)
+    assert tokenizer.markers.bos == 4
+    assert tokenizer.encode("<s>") == [0, 3]
+    assert tokenizer.encode("<s>x") == [0, 3, 6]
+
+
+def test_no_text_is_a_byte_by_its_name():
+    pieces = [*"<0xA>", "<0x", "0A", "0A>", "<0x0A>", "▁"]
+    merges = [("<0", "x"), ("0", "A"), ("0A", ">"), ("<0x", "0A>"), ("<", "0")]
+    inner = tokenizers.Tokenizer(
+        models.BPE({p: i for i, p in enumerate([*pieces, "<0"])}, merges, byte_fallback=True)
+    )
+    tokenizer = Tokenizer(inner)
+    assert tokenizer.decode(tokenizer.encode("<0x0A>")) == "<0x0A>"
+    assert tokenizer.decode(tokenizer.encode("\n")) == "\n"
+
+
 def test_markers_of_ours():
     markers = KINDS["ours"]().markers
     assert [markers.bos, markers.pre, markers.suf, markers.mid, markers.eom, markers.file] == [

@@ -108,11 +108,13 @@ class _Run:
         self._loss: Callable[..., tuple[Tensor, Flat]] = _loss
         if compiled:
             self._loss = torch.compile(_loss, dynamic=False)
-        self._tokens_seen, self._began = 0, time.monotonic()
+        self._tokens_seen, self._began = 0, 0.0
 
     def step(self) -> dict[str, Any]:
         """Learn from one chunk of every lane; returns the row of the log."""
         recipe = self._recipe
+        if not self._tokens_seen:
+            self._began = time.monotonic()
         rate = schedule(self.steps, recipe.steps, recipe.warmup, recipe.decay)
         loss = self._learn(rate)
         self.steps += 1
@@ -158,8 +160,8 @@ class _Run:
         with safe_open(path, "pt") as file:
             self.steps = json.loads(file.metadata()["step"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        weights = {n: t for n, t in tensors.items() if n.startswith("model/")}
-        self._model.load_state_dict({n.removeprefix("model/"): t for n, t in weights.items()})
+        names = [name for name in tensors if name.startswith("model/")]
+        self._model.load_state_dict({n.removeprefix("model/"): tensors[n] for n in names})
         for k, optimizer in enumerate(self._optimizers):
             values: dict[int, dict[str, Tensor]] = {}
             for name, tensor in tensors.items():
