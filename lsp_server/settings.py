@@ -22,7 +22,7 @@ class Settings:
 
     model: str = ""  # a model folder; empty: the embedded model
     languages: tuple[str, ...] = ("python",)  # LSP language ids to complete in; "*" is all
-    confidence: float = 0.35  # least probability of a line that is shown unasked
+    confidence: float = 0.4  # least probability of a line that is shown unasked
     multi_line: bool = True
     memory_mib: int = 96  # budget for states in memory
     threads: int = 0  # of the model; 0: as many as help

@@ -65,6 +65,15 @@ def test_any_sequence_of_tokens_will_do():
         assert checkpoints.nearest(tokens) == Found(5, State("5"))
 
 
+def test_a_text_is_still_found_when_another_of_its_length_was_dropped():
+    checkpoints = filled(30, 5, 5)
+    checkpoints.keep(range(100, 200), 5, State("other"))
+    for length in (7, 8):  # drops the first of the two
+        checkpoints.keep(range(1_000), length, State(f"{length}"))
+    assert checkpoints.nearest(range(6)) is None
+    assert checkpoints.nearest(range(100, 106)) == Found(5, State("other"))
+
+
 def test_large_token_ids_are_told_apart():
     checkpoints: Checkpoints[State] = Checkpoints(100)
     checkpoints.keep([1 << 20, 3], 2, State("a"))

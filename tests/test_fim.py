@@ -170,6 +170,11 @@ def test_long_lines_are_anchored_within_the_limit(text: str):
     assert above + below == text
 
 
+@pytest.mark.parametrize(("count", "anchor"), [(0, 0), (255, 0), (256, 0), (257, 2), (1_000, 745)])
+def test_the_limit_of_an_anchor_is_counted_in_tokens(count: int, anchor: int):
+    assert fim.place_anchor("x" * count, range(1, count + 1)) == anchor
+
+
 @given(st.integers(0, 10**6))
 @settings(deadline=None, max_examples=40)
 def test_no_anchor_is_further_than_the_limit(seed: int):
@@ -179,6 +184,12 @@ def test_no_anchor_is_further_than_the_limit(seed: int):
     assert tokens <= fim.ANCHOR_TOKENS
     assert below.count("\n") <= 9
     assert "\ufffd" not in above
+
+
+def test_a_suffix_is_bounded():
+    tokens, landmarks = fim.anchored(MARKERS, [], 0, range(10, 400))
+    assert tokens[3:-1] == [*range(10, 10 + fim.SUFFIX_TOKENS)]
+    assert landmarks == (1, 2, fim.SUFFIX_TOKENS + 4)
 
 
 def check_layout(marked: str, expected: str, markers: Markers = MARKERS) -> None:

@@ -125,6 +125,10 @@ def test_tokens_are_drawn_as_often_as_they_should(sampling: dict, expected: dict
     assert drawn(P, **sampling) == pytest.approx(expected, abs=0.05)
 
 
+def test_top_p_takes_no_token_more_than_it_needs():
+    assert len(drawn([0.5, 0.5], count=50, top_p=0.5)) == 1
+
+
 def nucleus(p: list[float], top_p: float) -> set[int]:
     """By the book: the likeliest tokens, until they hold top_p together."""
     taken: set[int] = set()
