@@ -30,10 +30,10 @@ def examine(model: Path | None) -> int:
     table.add_row("Python", f"{platform.python_version()} on {platform.platform()}")
     for name in PACKAGES:
         table.add_row(name, _installed(name))
-    sound = _add(table, "runtime", describe_runtime)
     folder = model or PRETRAINED
     table.add_row("model", f"{folder}{'' if model else ' (embedded)'}")
-    sound = sound and _add(table, "trial", lambda: _trial(model))
+    sound = _add(table, "trial", lambda: _trial(model))
+    sound = _add(table, "runtime", describe_runtime) and sound  # after it: it chose the threads
     Console().print(table)
     return 0 if sound else 1
 

@@ -26,14 +26,12 @@ def open_completer(
 
     from .engine import Engine
 
-    if threads:
-        torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Engine.open(folder or PRETRAINED, device, budget_bytes)
+    return Engine.open(folder or PRETRAINED, device, budget_bytes, threads)
 
 
 def describe_runtime() -> str:
-    """Device, kernels and threads that a model opened now would use, in a few words."""
+    """Device, kernels and threads that the model opened last uses, in a few words."""
     import torch
 
     from . import kernels

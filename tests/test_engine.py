@@ -181,3 +181,11 @@ def test_a_model_without_markers_reads_the_prefix_only(engine: Engine):
     plain = Engine(engine.model, Plain(engine.tokenizer._inner))
     _, usage = ask(plain, "import os\n\nprint(os.getcwd()█)\nnothing = 1\n")
     assert usage.tokens_read < len(plain.tokenizer.encode("import os\n\nprint(os.getcwd()")) + 4
+
+
+def test_a_small_model_computes_on_one_thread_unless_told(monkeypatch):
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: chosen.append(n))
+    chosen: list[int] = []
+    Engine.open(PRETRAINED)
+    Engine.open(PRETRAINED, threads=3)
+    assert chosen == [1, 3]

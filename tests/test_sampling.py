@@ -156,7 +156,7 @@ def test_greedy_takes_the_likeliest_of_the_allowed(logits: list[float], data):
     allowed = data.draw(st.lists(st.sampled_from(range(len(logits))), min_size=1, unique=True))
     choice = choose(torch.tensor(logits), torch.tensor(allowed), GREEDY, None)
     assert choice.token in allowed
-    assert torch.tensor(logits)[choice.token] == torch.tensor(logits)[allowed].max()
+    assert logits[choice.token] >= max(logits[i] for i in allowed) - 1e-6, "or as good as that"
     total = sum(math.exp(logits[i] - logits[choice.token]) for i in allowed)
     assert choice.probability == pytest.approx(1 / total, rel=1e-4)
 
