@@ -3,12 +3,14 @@
 import math
 import random
 from collections import Counter
+from threading import Event
 
 import pytest
 import tiny_model
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from stateline.model import engine as engine_module
 from stateline.model.completer import Sampling
 from stateline.model.sampling import Vocabulary, choose
 
@@ -78,6 +80,27 @@ def test_what_is_written_begins_with_the_tail(tail: str, temperature: float):
             written, left = written + text, left[len(text) :]
         assert not left
         assert written.startswith(tail.encode())
+
+
+@pytest.mark.parametrize("tail", ["", "x", "self.", "日本", "\n    "])
+def test_an_engine_writes_the_tail_first_and_yields_the_rest(tail: str, monkeypatch):
+    chosen: list[int] = []
+
+    def noted(*arguments):
+        choice = choose(*arguments)
+        chosen.append(choice.token)
+        return choice
+
+    monkeypatch.setattr(engine_module, "choose", noted)
+    engine = tiny_model.tiny_engine()
+    asked = Sampling(temperature=1.0, max_tokens=6, seed=4)
+    *pieces, usage = engine.complete_tokens(OURS.encode("import os\n"), tail, asked, Event())
+    # The model is random: it may stop, or break off inside a character.
+    written = b"".join(OURS.token_bytes[token] for token in chosen)
+    yielded = "".join(piece.text for piece in pieces)
+    assert written.startswith(tail.encode())
+    assert written[len(tail.encode()) :].decode(errors="replace").startswith(yielded)
+    assert usage.tokens_generated <= 6
 
 
 def test_special_tokens_are_never_chosen():

@@ -236,7 +236,7 @@ def _shards(corpus: Path) -> list[Path]:
     if not shards:
         raise SystemExit(
             f"No shards (*.jsonl.gz) in {corpus}: build some with "
-            "`python -m stateline.model.training.corpus build` first."
+            "`stateline corpus build` first."
         )
     return shards
 
