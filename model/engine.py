@@ -118,12 +118,13 @@ class Engine:
     ) -> Iterator[Piece | Usage]:
         """See `Completer`."""
         began = time.perf_counter()
-        prompt = self._prompt(context, fim.LONGEST_TOKENS)
+        reading = self._reading(context)
+        prompt = self._prompt(context, reading, fim.LONGEST_TOKENS)
         found = self.checkpoints.nearest(prompt.tokens)
         unread = len(prompt.tokens) - (found.length if found else 0)
         cold = unread > COLD_UNREAD_TOKENS
         if cold:
-            prompt = self._cold_prompt(context)
+            prompt = self._cold_prompt(context, reading)
         usage = Usage(cold=cold, tokenise_ms=_ms_since(began))
         yield from self._answer(prompt, usage, sampling, stop)
 
@@ -137,37 +138,39 @@ class Engine:
     def warm(self, context: Context, stop: Event) -> Usage:
         """See `Completer`."""
         began = time.perf_counter()
-        prompt = self._prompt(context, fim.LONG_TOKENS)
+        prompt = self._prompt(context, self._reading(context), fim.LONG_TOKENS)
         usage = Usage(tokenise_ms=_ms_since(began))
         return self._read(prompt, usage, stop)[1]
 
-    def _prompt(self, context: Context, longest: int) -> Prompt:
-        reading = self._reading(context)
+    def _prompt(self, context: Context, reading: Reading, longest: int) -> Prompt:
         prefix = reading.prefix
-        ends = prefix.ends[: prefix.settled]
-        place = fim.place_anchor(prefix.text, ends)
+        place = fim.place_anchor(prefix.text, prefix.ends[: prefix.settled])
         anchor = reading.anchor("warm", longest, place)
-        return self._laid_out(context, prefix.ids[: prefix.settled], anchor, fim.SUFFIX_TOKENS)
+        return self._laid_out(context, reading, 0, anchor, fim.SUFFIX_TOKENS)
 
-    def _cold_prompt(self, context: Context) -> Prompt:
+    def _cold_prompt(self, context: Context, reading: Reading) -> Prompt:
         """Nothing but the nearest text; its start stands still while the user types on."""
-        reading = self._reading(context)
-        settled = reading.prefix.settled
         suffix_tokens = fim.COLD_TOKENS // 4
-        place = max(0, settled - (fim.COLD_TOKENS - suffix_tokens))
-        place = fim.boundary(reading.prefix.ends, reading.prefix.ends[place - 1]) if place else 0
+        first = max(0, reading.prefix.settled - (fim.COLD_TOKENS - suffix_tokens))
+        ends = reading.prefix.ends
+        place = fim.boundary(ends, ends[first - 1]) if first else 0
         start = reading.anchor("cold", fim.COLD_TOKENS, place)
-        return self._laid_out(context, reading.prefix.ids[start:settled], 0, suffix_tokens)
+        return self._laid_out(context, reading, start, 0, suffix_tokens)
 
     def _laid_out(
-        self, context: Context, prefix: Sequence[int], anchor: int, suffix_tokens: int
+        self, context: Context, reading: Reading, start: int, anchor: int, suffix_tokens: int
     ) -> Prompt:
-        start = fim.suffix_start(context.text, context.offset)
-        suffix = self.tokenizer.encode(context.text[start : start + fim.SUFFIX_CHARS])
+        """The layout of the settled tokens from `start` on, with so much of the suffix."""
+        prefix = reading.prefix
+        after = fim.suffix_start(context.text, context.offset)
+        suffix = self.tokenizer.encode(context.text[after : after + fim.SUFFIX_CHARS])
         tokens, landmarks = fim.anchored(
-            self.tokenizer.markers, prefix, anchor, suffix[:suffix_tokens]
+            self.tokenizer.markers,
+            prefix.ids[start : prefix.settled],
+            anchor,
+            suffix[:suffix_tokens],
         )
-        return Prompt(tuple(tokens), self._reading(context).prefix.tail, landmarks)
+        return Prompt(tuple(tokens), prefix.tail, landmarks)
 
     def _reading(self, context: Context) -> Reading:
         """The reading of the context's text, brought up to its cursor."""
