@@ -235,8 +235,7 @@ def _shards(corpus: Path) -> list[Path]:
     shards = sorted(corpus.glob("*.jsonl.gz"))
     if not shards:
         raise SystemExit(
-            f"No shards (*.jsonl.gz) in {corpus}: build some with "
-            "`stateline corpus build` first."
+            f"No shards (*.jsonl.gz) in {corpus}: build some with `stateline corpus build` first."
         )
     return shards
 
