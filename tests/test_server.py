@@ -65,18 +65,20 @@ def test_a_suggestion_comes_and_is_one_line_of_ghost_text(client: Client):
 def test_typing_through_needs_no_model(client: Client):
     uri, text = name("typed"), LOOP
     client.open(uri, "python", text)
-    after = len(client.connection.received)
     (item,) = client.suggest(uri, len(text), invoked=True).items()
     # The cost of the writing is told when it ends, which may be after its first use.
     written = client.connection.wait_for(
-        "stateline/usage", lambda p: p["source"] == "model", deadline_s=60, after=after
+        "stateline/usage", lambda p: (p["uri"], p["source"]) == (uri, "model"), deadline_s=60
     )
     after = client.connection.received.index(written) + 1
     client.change(uri, len(text), len(text), item.text[0])
     (rest,) = client.suggest(uri, len(text) + 1, invoked=True).items()
     assert rest.text == item.text[1:]
     usage = client.connection.wait_for(
-        "stateline/usage", lambda p: p["source"] != "background", deadline_s=10, after=after
+        "stateline/usage",
+        lambda p: p["uri"] == uri and p["source"] != "background",
+        deadline_s=10,
+        after=after,
     )
     assert usage.params["source"] == "typed"
 
