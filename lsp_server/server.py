@@ -180,7 +180,7 @@ def create_server() -> StatelineServer:
     def did_open(params: types.DidOpenTextDocumentParams) -> None:
         snapshot = server.protocol.documents.snapshot(params.text_document.uri)
         if server.session is not None and server.settings.completes(snapshot.language):
-            # Where the cursor will be is unknown: read as if at the end of the first window.
+            # Where the cursor will be is unknown. The end is as good for all texts of one window.
             request = CompletionRequest(snapshot, len(snapshot.text), Trigger.AUTOMATIC)
             server.session.read_ahead(request.context)
 
@@ -228,7 +228,8 @@ def _request(
         selected.range.start.line, selected.range.start.character, encoding
     )
     typed = snapshot.text[start:offset]
-    if not selected.text.startswith(typed):
+    on_this_line = selected.range.start.line == position.line and start <= offset
+    if not on_this_line or not selected.text.startswith(typed):
         return None  # the popup would replace what was typed; nothing can extend both
     return CompletionRequest(snapshot, offset, Trigger(trigger), start, selected.text)
 

@@ -225,7 +225,9 @@ class _Enough:
         self._prefix = prefix[-shape.REACH_CHARS :]
         self._automatic = trigger is Trigger.AUTOMATIC
         self._least = settings.confidence
-        self.block = settings.multi_line and (not self._automatic or shape.wants_block(prefix))
+        self.block = settings.multi_line and (
+            not self._automatic or shape.wants_block(self._prefix)
+        )
         self._written = ""
         self._pieces: list[Piece] = []
 

@@ -7,7 +7,7 @@ with the tail or the tail begins with its bytes.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -47,10 +47,8 @@ class Vocabulary:
             return self._free
         ids = [i for n in range(1, len(tail)) for i in self._exact.get(tail[:n], ())]
         first = bisect_left(self._sorted, (tail, -1))
-        for text, i in self._sorted[first:]:
-            if not text.startswith(tail):
-                break
-            ids.append(i)
+        last = bisect_right(self._sorted, tail, first, key=lambda entry: entry[0][: len(tail)])
+        ids += [i for _, i in self._sorted[first:last]]
         return torch.tensor(ids, dtype=torch.long)
 
 

@@ -188,6 +188,27 @@ def test_a_popup_entry_is_extended_or_nothing_is_said(client: Client):
             assert item["range"]["start"] == chosen["range"]["start"]
 
 
+@pytest.mark.parametrize(
+    ("text", "start", "cursor", "entry"),
+    [
+        ("import numpy )", (0, 14), (0, 13), "as n"),  # behind the cursor
+        ("import os\nimport numpy as n", (0, 0), (1, 17), "import os\nimport numpy as n"),
+    ],
+)
+def test_a_popup_entry_for_another_place_gets_nothing(client: Client, text, start, cursor, entry):
+    """LSP wants an item on one line with the entry's own range; here there is no such item."""
+    uri = name("elsewhere")
+    client.open(uri, "python", text)
+    start, cursor = ({"line": line, "character": character} for line, character in (start, cursor))
+    chosen = {"range": {"start": start, "end": cursor}, "text": entry}
+    params = {
+        "textDocument": {"uri": uri},
+        "position": cursor,
+        "context": {"triggerKind": 1, "selectedCompletionInfo": chosen},
+    }
+    assert client.connection.request("textDocument/inlineCompletion", params).result() is None
+
+
 def test_a_language_that_is_not_enabled_gets_nothing(client: Client):
     client.open("file:///tmp/a.txt", "plaintext", LOOP)
     assert client.suggest("file:///tmp/a.txt", len(LOOP), invoked=True).items() == []
