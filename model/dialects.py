@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .config import Mamba2Config
 from .errors import ModelFolderError, quoted
@@ -241,3 +242,26 @@ def _ssm_cfg(fields: _Fields) -> _Fields:
             "know; update Stateline or choose another model."
         )
     return ssm
+
+
+def huggingface_config(config: Mamba2Config) -> dict[str, Any]:
+    """The `config.json` of a model folder, in Hugging Face's dialect."""
+    return {
+        "architectures": ["Mamba2ForCausalLM"],
+        "model_type": "mamba2",
+        "hidden_size": config.d_model,
+        "num_hidden_layers": config.n_layer,
+        "vocab_size": config.vocab_size,
+        "state_size": config.d_state,
+        "conv_kernel": config.d_conv,
+        "expand": config.expand,
+        "head_dim": config.headdim,
+        "num_heads": config.n_heads,
+        "n_groups": config.n_groups,
+        "tie_word_embeddings": config.tie_embeddings,
+        "use_bias": config.proj_bias,
+        "use_conv_bias": config.conv_bias,
+        "layer_norm_epsilon": config.norm_eps,
+        "rms_norm": True,
+        "residual_in_fp32": True,
+    }

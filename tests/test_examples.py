@@ -2,21 +2,22 @@
 
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import awkward_code
 import pytest
 import tiny_model
 from stateline.model import fim
 from stateline.model.training.corpus import SourceFile
-from stateline.model.training.examples import Lane, Mix, segments_of
+from stateline.model.training.examples import Lane, Mix, block_end, segments_of
 
 OURS = tiny_model.ours()
 M = OURS.markers
 FILES = [
     SourceFile(f"pkg/{path.name}", path.read_text(encoding="utf-8")) for path in awkward_code.FILES
 ]
-ONLY_HOLES = Mix(left_to_right=0.0, reset=0.0)
+NEVER_EMPTIED = 1 << 40
+ONLY_HOLES = Mix(whole_file=0.0, left_to_right=0.0, fewest_tokens=NEVER_EMPTIED)
 
 
 def lane(mix: Mix = Mix(), seed: str = "0/0", files: list[SourceFile] = FILES) -> Lane:  # noqa: B008
@@ -24,13 +25,15 @@ def lane(mix: Mix = Mix(), seed: str = "0/0", files: list[SourceFile] = FILES) -
 
 
 def test_chunks_overlap_by_one_token_unless_the_state_is_fresh():
-    some = lane()
+    some = lane(Mix(fewest_tokens=100, most_tokens=600))
     chunks = [some.chunk(64) for _ in range(200)]
     assert chunks[0][1], "the first state is empty"
     for (before, _), (after, fresh) in pairwise(chunks):
         assert len(after) == 65
         assert after[0] == (M.bos if fresh else before[-1])
+    lengths = [len(list(run)) for fresh, run in groupby(chunks, key=lambda c: c[1]) if not fresh]
     assert 20 < sum(fresh for _, fresh in chunks) < 90
+    assert 6 < max(lengths) <= 9, "600 tokens take ten chunks, the first of which is fresh"
 
 
 def test_a_lane_is_a_function_of_its_seed():
@@ -43,13 +46,33 @@ def test_a_lane_is_a_function_of_its_seed():
 
 
 def test_a_lane_without_resets_leaves_nothing_out():
-    some = lane(Mix(left_to_right=1.0, reset=0.0), files=FILES[:2])
+    mix = replace(ONLY_HOLES, left_to_right=1.0)
+    some = lane(mix, files=FILES[:2])
     text = "".join(f"{file.path}\n{file.text}" for file in FILES[:2])
     tokens = some.chunk(100)[0]
     while M.file not in tokens[-100:] or tokens.count(M.file) < 3:
         tokens += some.chunk(100)[0][1:]
     assert tokens[0] == M.bos
     assert OURS.decode(tokens).startswith(text), "files follow each other, without gaps, again"
+
+
+def test_whole_files_are_read_as_files_of_the_workspace_are():
+    some = lane(replace(ONLY_HOLES, whole_file=1.0), files=FILES[:3])
+    tokens = some.chunk(20_000)[0]
+    expected = [M.bos]
+    for file in FILES[:3] * 9:
+        expected += [M.file, *OURS.encode(file.path + "\n"), *OURS.encode(file.text)]
+    assert tokens == expected[:20_001]
+
+
+def test_the_path_stands_before_a_files_first_piece_and_some_first_pieces():
+    long = [SourceFile("long.py", "".join(file.text for file in FILES) * 4)]
+    for share, least, most in ((0.0, 0.0, 0.05), (0.75, 0.6, 0.9), (1.0, 1.0, 1.0)):
+        mix = replace(ONLY_HOLES, path=share, fewest_tokens=64, most_tokens=128)
+        some = lane(mix, files=long)
+        chunks = [some.chunk(64) for _ in range(400)]
+        starts = [tokens[1] == M.file for tokens, fresh in chunks if fresh]
+        assert least <= sum(starts) / len(starts) <= most
 
 
 def test_segments_keep_files_in_order_and_are_not_too_long():
@@ -132,13 +155,34 @@ def test_the_end_marker_stands_only_where_a_suffix_was_given():
     assert all(end for *_, end in some_holes(replace(ONLY_HOLES, no_suffix=0.0)))
 
 
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("if x:\n    a|b\n    c\n\n    d\n\ne\n", "    d"),
+        ("if x:\n    a|b\n        c\n  d\n", "        c"),
+        ("a|b\ncd", "cd"),
+        ("a|b", "ab"),
+        ("    a|b\n" + "    x = 1\n" * 200, "    ab"),
+        ("    ab|\n\n\n", "    ab"),
+        ("", ""),
+    ],
+)
+def test_a_block_ends_where_the_text_is_indented_less(text: str, end: str):
+    offset = max(text.find("|"), 0)
+    text = text.replace("|", "")
+    found = block_end(text, offset)
+    assert text[:found].rpartition("\n")[2] == end
+    assert found == len(text) or text[found] == "\n"
+
+
 def test_most_holes_end_where_a_line_ends():
     def share(mix: Mix) -> float:
         holes = [OURS.decode(suffix) for _, suffix, *_ in some_holes(mix) if suffix]
         return sum(suffix.startswith("\n") for suffix in holes) / len(holes)
 
     assert share(replace(ONLY_HOLES, end_of_line=1.0)) == 1.0
-    assert share(replace(ONLY_HOLES, end_of_line=0.0)) < 0.2
+    assert share(replace(ONLY_HOLES, end_of_line=0.0, end_of_block=1.0)) == 1.0
+    assert share(replace(ONLY_HOLES, end_of_line=0.0, end_of_block=0.0)) < 0.2
 
 
 def test_anchors_stand_at_most_so_far_from_the_end():

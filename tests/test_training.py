@@ -13,13 +13,15 @@ import awkward_code
 import pytest
 import tiny_model
 import torch
+from safetensors.torch import load_file
 from stateline.model.completer import Context, Sampling, Usage
 from stateline.model.engine import Engine
 from stateline.model.tokenizer import Tokenizer
-from stateline.model.training import trainer
+from stateline.model.training import crew, trainer
 from stateline.model.training.corpus import SourceFile
 from stateline.model.training.optimizers import Muon, optimizers_for, orthogonalise, schedule
-from stateline.model.training.trainer import Recipe, bits_per_byte, train
+from stateline.model.training.recipe import Recipe
+from stateline.model.training.trainer import bits_per_byte, train
 from stateline.model.training.vocabulary import MARKERS, train_vocabulary
 
 OURS = tiny_model.ours()
@@ -225,13 +227,78 @@ def test_a_finished_run_opens_as_a_model(finished: Path):
     assert usage.tokens_read > 0
 
 
-def test_a_finished_run_can_go_on(finished: Path, corpus: Path, tmp_path: Path):
+def test_a_finished_run_is_left_as_it_is(finished: Path, corpus: Path, tmp_path: Path):
     for path in finished.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     train(RECIPE, corpus, tmp_path)  # nothing is left to do
     assert rows_of(tmp_path) == rows_of(finished)
+
+
+def test_several_processes_reach_the_same_losses_and_weights(finished: Path, corpus, tmp_path):
+    train(RECIPE, corpus, tmp_path, workers=2)
+    assert rows_of(tmp_path) == rows_of(finished)
+    for name, tensor in weights_of(tmp_path).items():
+        assert torch.equal(tensor, weights_of(finished)[name])
+
+
+def test_a_worker_that_dies_ends_the_run_with_a_sentence(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(crew, "_LOOK_EVERY_S", 0.05)
+    model = tiny_model.tiny_model(torch.float32)
+    board = crew.Board.of(model, lanes=4, length=8, together=1)
+    with crew.hired(board, model, 2, compiled=False) as several:
+        assert several.run() > 0
+        for worker in several.workers:
+            worker.kill()
+            worker.join()
+        with pytest.raises(SystemExit, match="fewer --workers"):
+            several.run()
+
+
+def test_lanes_taken_together_have_the_same_gradients():
+    found = []
+    for together in (1, 2, 4):
+        model = tiny_model.tiny_model(torch.float64)
+        board = crew.Board.of(model, lanes=4, length=8, together=together)
+        board.tokens.copy_(torch.arange(36).view(4, 9) % tiny_model.SIZE)
+        board.keep.fill_(1.0)
+        with crew.hired(board, model, 1, compiled=False) as alone:
+            losses = [alone.run(), alone.run()]
+        found.append((losses, board.gradients[0], board.states))
+    for losses, gradients, states in found[1:]:
+        assert losses == pytest.approx(found[0][0], rel=1e-6)
+        torch.testing.assert_close(gradients, found[0][1], rtol=1e-6, atol=1e-8)
+        torch.testing.assert_close(states, found[0][2])
+
+
+def test_a_longer_run_goes_on_from_before_the_rate_fell(finished: Path, corpus, tmp_path):
+    for path in finished.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
     train(replace(RECIPE, steps=9), corpus, tmp_path)
-    assert [row["step"] for row in rows_of(tmp_path)] == [*range(1, 10)]
+    again = [row["step"] for row in rows_of(tmp_path)[7:]]
+    assert again == [5, 6, 7, 8, 9], "the rate began to fall after step 4"
+    unbroken = tmp_path / "unbroken"
+    train(replace(RECIPE, steps=9), corpus, unbroken)
+    assert rows_of(tmp_path)[-1]["loss"] == pytest.approx(rows_of(unbroken)[-1]["loss"], rel=1e-6)
+
+
+def test_a_run_can_start_from_a_models_weights(finished: Path, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "schedule", lambda step, *rest: 0.0)
+    train(replace(RECIPE, steps=1), corpus, tmp_path, start=finished)
+    for name, tensor in weights_of(tmp_path).items():
+        assert torch.equal(tensor, weights_of(finished)[name])
+    assert (tmp_path / "tokenizer.json").read_bytes() == (finished / "tokenizer.json").read_bytes()
+
+
+def test_averaged_weights_lie_between_those_of_the_steps(corpus, tmp_path):
+    recipe = replace(RECIPE, average=1000)
+    weights = []
+    for steps in (1, 2, 3, 4):
+        train(replace(recipe, steps=steps, decay=0), corpus, tmp_path / str(steps))
+        weights.append(load_file(tmp_path / str(steps) / "model.safetensors"))
+    found = load_file(tmp_path / "4" / "averaged.safetensors")
+    for name, tensor in found.items():
+        torch.testing.assert_close(tensor, sum(w[name] for w in weights) / 4)
+    assert "averaged_bits_per_byte" in rows_of(tmp_path / "4")[-1]
 
 
 def test_bits_per_byte_of_a_model_that_knows_nothing():
@@ -264,8 +331,9 @@ def test_a_recipe_that_is_none_is_refused(tmp_path: Path, content: str):
         Recipe.load(tmp_path / "missing.toml")
 
 
-def test_the_recipe_of_the_embedded_model_loads():
-    recipe = Recipe.load(Path(trainer.__file__).with_name("v0.toml"))
+@pytest.mark.parametrize("name", ["cpu.toml", "gpu.toml", "smoke.toml"])
+def test_the_recipes_that_come_along_load(name: str):
+    recipe = Recipe.load(Path(trainer.__file__).with_name(name))
     assert recipe.steps > recipe.warmup + recipe.decay
 
 

@@ -14,10 +14,10 @@ import torch
 from awkward_code import AWKWARD, CONTESTED, code
 from safetensors.torch import save_file
 from stateline.model.config import Mamba2Config
+from stateline.model.dialects import huggingface_config
 from stateline.model.engine import DEFAULT_BUDGET_BYTES, Engine
 from stateline.model.mamba2 import Mamba2
 from stateline.model.tokenizer import Tokenizer
-from stateline.model.training.trainer import huggingface_config
 from stateline.model.training.vocabulary import MARKERS, train_vocabulary
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 

@@ -77,4 +77,5 @@ def optimizers_for(model: nn.Module, muon_lr: float, adam_lr: float) -> list[tor
 
 def schedule(step: int, steps: int, warmup: int, decay: int) -> float:
     """Warm up, stay, decay linearly to zero over the last `decay` of `steps`."""
-    return min(1.0, (step + 1) / warmup, max(0.0, (steps - step) / decay))
+    falling = (steps - step) / decay if decay else float(step < steps)
+    return min(1.0, (step + 1) / warmup, max(0.0, falling))

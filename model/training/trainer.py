@@ -1,9 +1,10 @@
 """Train a model from shards of source text: one flat loop.
 
-Owns the loop, its log and its resuming. What is trained on is `examples`, how it is updated
-`optimizers`. Knows no LSP and no editor.
+Owns the loop, its log and its resuming. What a run is says `recipe`, what is trained on
+`examples`, who computes the gradients `crew`, how weights are updated `optimizers`. Knows no LSP
+and no editor.
 
-    python -m stateline.model.training.trainer RECIPE.toml CORPUS OUT
+    stateline train model/training/smoke.toml --corpus build/corpus --out build/smoke
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import json
 import math
 import random
+import shutil
 import time
-import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,139 +29,176 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..config import Mamba2Config
+from ..dialects import huggingface_config
+from ..folder import tokenizer_path
 from ..mamba2 import Mamba2
-from ..state import LayerState, RecurrentState
 from ..tokenizer import Tokenizer
+from ..weights import load_tensors
 from .corpus import read
+from .crew import Board, Crew, hired
 from .examples import Lane, Mix, segments_of
 from .optimizers import optimizers_for, schedule
+from .recipe import Recipe
 from .vocabulary import train_vocabulary
 
-Flat = tuple[Tensor, ...]
+AVERAGED = "averaged.safetensors"
+STABLE = "stable.safetensors"  # the run before its rate began to fall; longer runs go on from here
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A training run, as its TOML file says it."""
+def train(
+    recipe: Recipe,
+    corpus: Path,
+    out: Path,
+    *,
+    start: Path | None = None,
+    workers: int = 1,
+    compiled: bool = False,
+) -> None:
+    """Run or resume `recipe`; everything it makes goes into `out`.
 
-    model: dict[str, Any]  # sizes, as in Mamba2Config
-    vocabulary: int
-    steps: int
-    lanes: int = 8
-    length: int = 256  # tokens of one chunk of one lane
-    warmup: int = 50
-    decay: int = 350
-    muon_lr: float = 0.02
-    adam_lr: float = 3e-3
-    seed: int = 0
-    save_every: int = 50
-    validate_every: int = 250
-    mix: dict[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, path: Path) -> Recipe:
-        """Read a recipe; SystemExit says in a sentence what is wrong with it."""
-        try:
-            return cls(**tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise SystemExit(
-                f"{path} is not a training recipe ({error}); write one like v0.toml."
-            ) from error
-
-
-def train(recipe: Recipe, corpus: Path, out: Path, *, compiled: bool = False) -> None:
-    """Run or resume `recipe`; everything it makes goes into `out`."""
+    `start` is a model folder whose weights and tokenizer a new run begins with.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer(recipe, corpus, out / "tokenizer.json")
+    tokenizer = _tokenizer(recipe, corpus, out / "tokenizer.json", start)
     config = Mamba2Config(vocab_size=recipe.vocabulary, **recipe.model)
     (out / "config.json").write_text(json.dumps(huggingface_config(config), indent=1))
-    torch.manual_seed(recipe.seed)
-    model = Mamba2(config).to("cuda" if torch.cuda.is_available() else "cpu")
-    torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
-    run = _Run(recipe, model, _lanes(recipe, corpus, tokenizer), compiled=compiled)
-    run.resume(out / "resume.safetensors")
+    model = _new_model(config, recipe.seed, start)
+    board = Board.of(model, recipe.lanes, recipe.length, recipe.together)
+    run = Run(recipe, model, board, _lanes(recipe, corpus, tokenizer))
+    run.resume(out)
     check = _validation(corpus)
-    with (out / "log.jsonl").open("a") as log, _progress() as progress:
-        task = progress.add_task("training", total=recipe.steps, loss=math.nan)
+    with (
+        hired(board, model, workers, compiled=compiled) as crew,
+        (out / "log.jsonl").open("a") as log,
+        _progress() as progress,
+    ):
+        task = progress.add_task("training", total=recipe.steps, completed=run.steps, loss=math.nan)
         while run.steps < recipe.steps:
-            row = run.step()
+            row = run.step(crew)
             last = run.steps == recipe.steps
             if check is not None and (run.steps % recipe.validate_every == 0 or last):
-                row["heldout_bits_per_byte"] = bits_per_byte(model, tokenizer, check)
+                row |= run.validate(tokenizer, check)
             log.write(json.dumps(row) + "\n")
             log.flush()
             progress.update(task, completed=run.steps, loss=run.recent_loss)
             if run.steps % recipe.save_every == 0 or last:
                 run.save(out / "resume.safetensors")
-    weights = {n: t.detach().cpu().contiguous() for n, t in model.state_dict().items()}
-    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+            if run.steps == recipe.steps - recipe.decay:
+                run.save(out / STABLE)
+    run.export(out / "model.safetensors")
 
 
-class _Run:
+class Run:
     """What a step changes, and what of it is saved: weights, momenta, states, the step."""
 
-    def __init__(self, recipe: Recipe, model: Mamba2, lanes: list[Lane], *, compiled: bool) -> None:
+    def __init__(self, recipe: Recipe, model: Mamba2, board: Board, lanes: list[Lane]) -> None:
         self.steps = 0  # that are done
         self.recent_loss = 0.0
-        self._recipe, self._model, self._lanes = recipe, model, lanes
-        self._device = model.backbone.embedding.weight.device
+        self._recipe, self._model, self._board, self._lanes = recipe, model, board, lanes
         self._optimizers = optimizers_for(model, recipe.muon_lr, recipe.adam_lr)
-        self._state = _flat(model.zero_state(recipe.lanes))
-        self._loss: Callable[..., tuple[Tensor, Flat]] = _loss
-        if compiled:
-            self._loss = torch.compile(_loss, dynamic=False)
+        self._average = board.weights.clone() if recipe.average else None
         self._tokens_seen, self._began = 0, 0.0
 
-    def step(self) -> dict[str, Any]:
+    def step(self, crew: Crew) -> dict[str, Any]:
         """Learn from one chunk of every lane; returns the row of the log."""
         recipe = self._recipe
         if not self._tokens_seen:
             self._began = time.monotonic()
         rate = schedule(self.steps, recipe.steps, recipe.warmup, recipe.decay)
-        loss = self._learn(rate)
+        self._lay_out_chunks()
+        loss = crew.run()
+        self._learn(rate)
         self.steps += 1
         self.recent_loss = 0.98 * self.recent_loss + 0.02 * loss if self.recent_loss else loss
         self._tokens_seen += recipe.lanes * recipe.length
         speed = self._tokens_seen / (time.monotonic() - self._began)
-        return {"step": self.steps, "loss": loss, "lr": rate, "tokens_per_s": speed}
+        return {"step": self.steps, "loss": loss, "lr": rate, "tokens_per_s": round(speed, 1)}
 
-    def _learn(self, rate: float) -> float:
-        recipe, device = self._recipe, self._device
-        chunks = [lane.chunk(recipe.length) for lane in self._lanes]
-        tokens = torch.tensor([c for c, _ in chunks], device=device)  # (b, l+1)
-        keep = torch.tensor([0.0 if fresh else 1.0 for _, fresh in chunks], device=device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss, state = self._loss(self._model, tokens, self._state, keep)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+    def _lay_out_chunks(self) -> None:
+        chunks = [lane.chunk(self._recipe.length) for lane in self._lanes]
+        self._board.tokens.copy_(torch.tensor([tokens for tokens, _ in chunks]))
+        self._board.keep.copy_(torch.tensor([0.0 if fresh else 1.0 for _, fresh in chunks]))
+
+    def _learn(self, rate: float) -> None:
+        """One update along the gradient in the board's first row."""
+        recipe = self._recipe
+        gradient = self._board.gradients[0]
+        gradient *= torch.clamp(1 / (gradient.norm() + 1e-6), max=1.0)
+        start = 0
+        for p in self._model.parameters():
+            p.grad = gradient[start : start + p.numel()].view_as(p)
+            start += p.numel()
         rates = (recipe.muon_lr * rate, recipe.adam_lr * rate)
         for optimizer, lr in zip(self._optimizers, rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = lr
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self._state = tuple(t.detach() for t in state)
-        return loss.item()
+        if self._average is not None:  # young averages forget faster: they began from noise
+            weight = 1 / min(recipe.average, self.steps + 1)
+            self._average.lerp_(self._board.weights, weight)
+
+    def validate(self, tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, float]:
+        """Bits per byte of `texts` now, and with the averaged weights."""
+        found = {"heldout_bits_per_byte": bits_per_byte(self._model, tokenizer, texts)}
+        if self._average is not None:
+            with self._averaged():
+                found["averaged_bits_per_byte"] = bits_per_byte(self._model, tokenizer, texts)
+        return found
+
+    def export(self, path: Path) -> None:
+        """The weights alone, as a model folder has them; the averaged ones beside, if any."""
+        _save(self._model.state_dict(), path, {"format": "pt"})
+        if self._average is not None:
+            with self._averaged():
+                _save(self._model.state_dict(), path.with_name(AVERAGED), {"format": "pt"})
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The averaged weights in the place of those of the last step."""
+        assert self._average is not None
+        now = self._board.weights.clone()
+        self._board.weights.copy_(self._average)
+        try:
+            yield
+        finally:
+            self._board.weights.copy_(now)
 
     def save(self, path: Path) -> None:
         """Write all that `resume` needs; a file half written never takes the place of a whole."""
         tensors = {f"model/{n}": t for n, t in self._model.state_dict().items()}
-        tensors |= {f"state/{i}": t for i, t in enumerate(self._state)}
+        tensors |= {f"state/{i}": t for i, t in enumerate(self._board.states)}
+        if self._average is not None:
+            tensors["average"] = self._average
         for k, optimizer in enumerate(self._optimizers):
             for i, values in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer/{k}/{i}/{n}": t for n, t in values.items()}
-        tensors = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
-        temporary = path.with_suffix(".new")
-        save_file(tensors, temporary, metadata={"step": json.dumps(self.steps)})
-        temporary.replace(path)
+        recipe = self._recipe
+        plan = {"step": self.steps, "steps": recipe.steps, "decay": recipe.decay}
+        _save(tensors, path, {name: json.dumps(value) for name, value in plan.items()})
 
-    def resume(self, path: Path) -> None:
-        """Go on from what `save` wrote, if it did; the same losses follow as without a break."""
+    def resume(self, out: Path) -> None:
+        """Go on from what `save` wrote, if it did; the same losses follow as without a break.
+
+        A run whose rate had begun to fall, and that is now to be longer, goes on from before that.
+        """
+        path = out / "resume.safetensors"
         if not path.exists():
             return
         with safe_open(path, "pt") as file:
+            plan = {name: json.loads(value) for name, value in file.metadata().items()}
+        falling = plan["step"] > plan["steps"] - plan["decay"]
+        another = plan["steps"] - plan["decay"] != self._recipe.steps - self._recipe.decay
+        if falling and another and (out / STABLE).exists():
+            path = out / STABLE
+        with safe_open(path, "pt") as file:
             self.steps = json.loads(file.metadata()["step"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        self._load(tensors)
+        for lane in self._lanes:  # a lane is a function of its seed: go over what was read before
+            for _ in range(self.steps):
+                lane.chunk(self._recipe.length)
+
+    def _load(self, tensors: dict[str, Tensor]) -> None:
         names = [name for name in tensors if name.startswith("model/")]
         self._model.load_state_dict({n.removeprefix("model/"): tensors[n] for n in names})
         for k, optimizer in enumerate(self._optimizers):
@@ -170,28 +209,19 @@ class _Run:
                     values.setdefault(int(i), {})[key] = tensor
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": values, "param_groups": groups})
-        states = range(len(self._state))
-        self._state = tuple(tensors[f"state/{i}"].to(self._device) for i in states)
-        for lane in self._lanes:  # a lane is a function of its seed: go over what was read before
-            for _ in range(self.steps):
-                lane.chunk(self._recipe.length)
+        for k, state in enumerate(self._board.states):
+            state.copy_(tensors[f"state/{k}"])
+        if self._average is not None:
+            self._average.copy_(tensors.get("average", self._board.weights))
 
 
-def _loss(model: Mamba2, tokens: Tensor, flat: Flat, keep: Tensor) -> tuple[Tensor, Flat]:
-    """tokens (b, l+1), keep (b,): nats per token, and the state after the first l."""
-    state = _unflat(flat).scaled(keep)
-    logits, state = model(tokens[:, :-1], state)
-    loss = F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten())
-    return loss, _flat(state)
-
-
-def _flat(state: RecurrentState) -> Flat:
-    return tuple(t for layer in state.layers for t in (layer.conv, layer.ssm))
-
-
-def _unflat(flat: Flat) -> RecurrentState:
-    pairs = zip(flat[::2], flat[1::2], strict=True)
-    return RecurrentState(tuple(LayerState(conv, ssm) for conv, ssm in pairs))
+def _save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    temporary = path.with_suffix(".new")
+    whole = {
+        n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()
+    }
+    save_file(whole, temporary, metadata=metadata)
+    temporary.replace(path)
 
 
 @torch.no_grad()
@@ -208,29 +238,6 @@ def bits_per_byte(model: Mamba2, tokenizer: Tokenizer, texts: Sequence[str]) -> 
     return nats / size / math.log(2)
 
 
-def huggingface_config(config: Mamba2Config) -> dict[str, Any]:
-    """The `config.json` of a model folder."""
-    return {
-        "architectures": ["Mamba2ForCausalLM"],
-        "model_type": "mamba2",
-        "hidden_size": config.d_model,
-        "num_hidden_layers": config.n_layer,
-        "vocab_size": config.vocab_size,
-        "state_size": config.d_state,
-        "conv_kernel": config.d_conv,
-        "expand": config.expand,
-        "head_dim": config.headdim,
-        "num_heads": config.n_heads,
-        "n_groups": config.n_groups,
-        "tie_word_embeddings": config.tie_embeddings,
-        "use_bias": config.proj_bias,
-        "use_conv_bias": config.conv_bias,
-        "layer_norm_epsilon": config.norm_eps,
-        "rms_norm": True,
-        "residual_in_fp32": True,
-    }
-
-
 def _shards(corpus: Path) -> list[Path]:
     shards = sorted(corpus.glob("*.jsonl.gz"))
     if not shards:
@@ -240,7 +247,18 @@ def _shards(corpus: Path) -> list[Path]:
     return shards
 
 
-def _tokenizer(recipe: Recipe, corpus: Path, path: Path) -> Tokenizer:
+def _new_model(config: Mamba2Config, seed: int, start: Path | None) -> Mamba2:
+    torch.manual_seed(seed)
+    model = Mamba2(config)
+    torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
+    if start is not None:
+        model.load_state_dict({n: t.float() for n, t in load_tensors(start, config).items()})
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _tokenizer(recipe: Recipe, corpus: Path, path: Path, start: Path | None) -> Tokenizer:
+    if not path.exists() and start is not None:
+        shutil.copyfile(tokenizer_path(start), path)
     if not path.exists():
         # Every fourth file of each project: more text would move few merges, and takes minutes.
         some = (f for shard in _shards(corpus) for f in islice(read(shard), 0, None, 4))
@@ -280,13 +298,19 @@ def _progress() -> Progress:
 
 
 def main(
-    config: Path, corpus: Path, out: Path, steps: int | None = None, compiled: bool = False
+    config: Path,
+    corpus: Path,
+    out: Path,
+    steps: int | None = None,
+    start: Path | None = None,
+    workers: int = 1,
+    compiled: bool = False,
 ) -> None:
     """Train as CONFIG says; `steps` replaces its number, to end a run earlier or later."""
     recipe = Recipe.load(config)
     if steps is not None:
         recipe = replace(recipe, steps=steps)
-    train(recipe, corpus, out, compiled=compiled)
+    train(recipe, corpus, out, start=start, workers=workers, compiled=compiled)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,224 @@
+"""Gradients of one step, by this process or by several on the cores of one machine.
+
+Owns the tensors that the processes share and who does what; the sum is taken in the order of
+the lanes, so it is the same whoever was quicker. Knows no optimizer, no text and no schedule.
+
+Processes rather than threads: the operations of a small model are too short for threads to share.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.multiprocessing as multiprocessing
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..config import Mamba2Config
+from ..mamba2 import Mamba2
+from ..state import LayerState, RecurrentState
+
+Flat = tuple[Tensor, ...]
+_LOOK_EVERY_S = 5.0
+# Freed memory stays with a worker: each step asks for the same again, and page faults took a
+# sixth of its time. Read by glibc at the start of a process, ignored elsewhere.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+    "MALLOC_TOP_PAD_": str(1 << 28),
+}
+
+
+@dataclass(frozen=True)
+class Board:
+    """What all see: the weights and a step's chunks go out, gradients and states come back."""
+
+    weights: Tensor  # (w,) of all parameters, one after another
+    tokens: Tensor  # (lanes, l+1)
+    keep: Tensor  # (lanes,) 0 where a lane starts from an empty state
+    states: Flat  # each (lanes, ...); read and replaced group by group
+    gradients: Tensor  # (groups, w)
+    losses: Tensor  # (groups,) nats per token
+
+    @classmethod
+    def of(cls, model: Mamba2, lanes: int, length: int, together: int) -> Board:
+        """For `model`, whose parameters become views of the board."""
+        device = model.backbone.embedding.weight.device
+        weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+        groups = lanes // together
+        board = cls(
+            weights,
+            torch.zeros(lanes, length + 1, dtype=torch.int64, device=device),
+            torch.zeros(lanes, device=device),
+            _flat(model.zero_state(lanes)),
+            torch.zeros(groups, len(weights), device=device, dtype=weights.dtype),
+            torch.zeros(groups, device=device, dtype=weights.dtype),
+        )
+        _bind(model, weights)
+        return board
+
+    def share(self) -> None:
+        """Move everything into memory that worker processes see too."""
+        seen = (self.weights, self.tokens, self.keep, *self.states, self.gradients, self.losses)
+        for tensor in seen:
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
+
+
+class Crew:
+    """Computes the gradients of a step; use `hired` to get one."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.groups = len(board.losses)
+
+    def run(self) -> float:
+        """Fill the board from its chunks; the mean loss, and the mean gradient in row 0."""
+        self._all_groups()
+        total = self.board.gradients[0]
+        for other in self.board.gradients[1:]:
+            total += other
+        total /= self.groups
+        return self.board.losses.mean().item()
+
+    def _all_groups(self) -> None:
+        raise NotImplementedError
+
+
+class _Alone(Crew):
+    def __init__(self, board: Board, model: Mamba2, *, compiled: bool) -> None:
+        super().__init__(board)
+        self._worker = Worker(board, model, compiled=compiled)
+
+    def _all_groups(self) -> None:
+        for group in range(self.groups):
+            self._worker.work(group)
+
+
+class _Several(Crew):
+    def __init__(self, board: Board, config: Mamba2Config, workers: int, *, compiled: bool) -> None:
+        super().__init__(board)
+        context: Any = multiprocessing.get_context("spawn")
+        self._orders, self._done = context.Queue(), context.Queue()
+        board.share()
+        os.environ.update(_KEEP_MEMORY | {"OMP_NUM_THREADS": "1"})
+        self.workers = [
+            context.Process(
+                target=_serve,
+                args=(board, config, compiled, self._orders, self._done),
+                daemon=True,
+            )
+            for _ in range(workers)
+        ]
+        for worker in self.workers:
+            worker.start()
+
+    def _all_groups(self) -> None:
+        for group in range(self.groups):
+            self._orders.put(group)
+        for _ in range(self.groups):
+            self._wait()
+
+    def _wait(self) -> None:
+        while True:
+            try:
+                self._done.get(timeout=_LOOK_EVERY_S)
+                return
+            except queue.Empty:
+                if not all(worker.is_alive() for worker in self.workers):
+                    raise SystemExit(
+                        "A training process ended (out of memory?); run the same command again, "
+                        "perhaps with fewer --workers: it goes on from what was saved."
+                    ) from None
+
+
+@contextmanager
+def hired(board: Board, model: Mamba2, workers: int, *, compiled: bool) -> Iterator[Crew]:
+    """A crew of `workers` processes; of this one alone if that is 1."""
+    if workers == 1:
+        yield _Alone(board, model, compiled=compiled)
+        return
+    several = _Several(board, model.config, workers, compiled=compiled)
+    try:
+        yield several
+    finally:
+        for worker in several.workers:
+            worker.terminate()
+            worker.join()
+
+
+def _serve(board: Board, config: Mamba2Config, compiled: bool, orders: Any, done: Any) -> None:
+    """A worker process: one group after another; a parent that was killed is noticed."""
+    torch.set_num_threads(1)
+    with torch.device("meta"):
+        model = Mamba2(config)
+    model.to_empty(device="cpu")
+    _bind(model, board.weights)
+    worker = Worker(board, model, compiled=compiled)
+    parent = multiprocessing.parent_process()
+    while parent is not None and parent.is_alive():
+        with suppress(queue.Empty):
+            group = orders.get(timeout=_LOOK_EVERY_S)
+            worker.work(group)
+            done.put(group)
+
+
+class Worker:
+    """A model whose weights and gradients are the board's."""
+
+    def __init__(self, board: Board, model: Mamba2, *, compiled: bool) -> None:
+        self._board, self._model = board, model
+        self._loss: Callable[..., tuple[Tensor, Flat]] = loss_of
+        if compiled:
+            self._loss = torch.compile(loss_of, dynamic=False)
+
+    def work(self, group: int) -> None:
+        """Take one group of lanes a chunk further."""
+        board = self._board
+        together = len(board.keep) // len(board.losses)
+        lanes = slice(group * together, (group + 1) * together)
+        self._write_gradients_to(board.gradients[group].zero_())
+        device = board.weights.device.type
+        before = tuple(t[lanes] for t in board.states)
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            loss, after = self._loss(self._model, board.tokens[lanes], before, board.keep[lanes])
+        loss.backward()  # type: ignore[no-untyped-call]
+        board.losses[group] = loss.detach()
+        for old, new in zip(before, after, strict=True):
+            old.copy_(new.detach())
+
+    def _write_gradients_to(self, row: Tensor) -> None:
+        start = 0
+        for p in self._model.parameters():
+            p.grad = row[start : start + p.numel()].view_as(p)
+            start += p.numel()
+
+
+def loss_of(model: Mamba2, tokens: Tensor, flat: Flat, keep: Tensor) -> tuple[Tensor, Flat]:
+    """tokens (b, l+1), keep (b,): nats per token, and the state after the first l."""
+    state = _unflat(flat).scaled(keep)
+    logits, state = model(tokens[:, :-1], state)
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    loss = F.cross_entropy(logits.flatten(0, 1).to(wide), tokens[:, 1:].flatten())
+    return loss, _flat(state)
+
+
+def _bind(model: Mamba2, weights: Tensor) -> None:
+    start = 0
+    for p in model.parameters():
+        p.data = weights[start : start + p.numel()].view_as(p)
+        start += p.numel()
+
+
+def _flat(state: RecurrentState) -> Flat:
+    return tuple(t for layer in state.layers for t in (layer.conv, layer.ssm))
+
+
+def _unflat(flat: Flat) -> RecurrentState:
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return RecurrentState(tuple(LayerState(conv, ssm) for conv, ssm in pairs))
