@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -134,15 +135,66 @@ def doctor(model: ModelOption = None) -> None:
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="A recipe; see model/training/v0.toml.")],
+    config: Annotated[Path, typer.Argument(help="A recipe; see model/training/smoke.toml.")],
     corpus: Annotated[Path, typer.Option(help="Where `stateline corpus build` put its shards.")],
     out: Annotated[Path, typer.Option(help="Where the model goes; a run there is resumed.")],
     steps: Annotated[int | None, typer.Option(help="In place of the recipe's number.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="A model folder whose weights to begin with.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, one CPU core each.")] = 1,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Minutes of compiling, then faster steps.")
+    ] = False,
 ) -> None:
     """Train a model, or go on with a run that was stopped."""
-    from ..model.training.trainer import main as run
+    from ..model.errors import ModelFolderError
+    from ..model.training.recipe import Recipe
+    from ..model.training.trainer import train as run
 
-    run(config, corpus, out, steps)
+    recipe = Recipe.load(config)
+    if steps is not None:
+        recipe = replace(recipe, steps=steps)
+    try:
+        run(recipe, corpus, out, start=start, workers=workers, compiled=compiled)
+    except ModelFolderError as error:
+        fail(str(error))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    corpus: Annotated[
+        Path | None, typer.Option(help="Where `stateline corpus build` put its shards.")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Cursors; costlier measures take fewer.")] = 150,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="One of the measures, repeatable; without it, all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the cursors.")] = 0,
+    baseline: Annotated[
+        list[Path] | None, typer.Option(help="Another model for the same table, repeatable.")
+    ] = None,
+    float_folder: Annotated[
+        Path | None, typer.Option("--float", help="The same model before it was quantised.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Save the JSON there as well.")] = None,
+) -> None:
+    """Measure a model on held-out text; one JSON line last."""
+    import json
+
+    from ..model.errors import ModelFolderError
+    from ..model.training.corpus import CorpusError
+    from ..model.training.evaluate import EvaluationError, Plan
+    from ..model.training.figures import show
+
+    chosen = (tuple(measure or ()), seed, tuple(baseline or ()), float_folder, out)
+    try:
+        report = show(Plan(model, corpus, count, *chosen))
+    except (CorpusError, EvaluationError, ModelFolderError) as error:
+        fail(str(error))
+    else:
+        typer.echo(json.dumps(report))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -1,55 +1,292 @@
-"""The measures: what counts as right, where cursors stand, and the picture of a run."""
+"""The measures: what counts as right, where cursors stand, what is asked for, and the picture."""
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
-from stateline.model.engine import Engine
-from stateline.model.training.corpus import SourceFile
+from stateline.lsp_server.cli import app
+from stateline.model.completer import Context, Piece, Scripted
+from stateline.model.training.calibration import (
+    calibration_error,
+    gate_row,
+    lowest_threshold,
+    reliability,
+)
+from stateline.model.training.corpus import CorpusError, SourceFile
+from stateline.model.training.cursors import (
+    Cursor,
+    Trial,
+    kept,
+    line_start_cursors,
+    mid_line_cursors,
+    rest_of_line,
+    trial_of,
+)
 from stateline.model.training.curve import draw
-from stateline.model.training.evaluate import Trial, gate_curve, mid_line_cursors, rest_of_line
+from stateline.model.training.evaluate import MEASURES, Cases, measure
+from stateline.model.training.holes import Filled, fill, hole_cursors, hole_report, parses
+from stateline.model.training.intervals import ratio_of, share_of, wilson
+from stateline.model.training.subjects import Subject
+from stateline.model.training.typing_saved import Typed, pauses, type_line, typing_report
+from tiny_model import tiny_folder
+from typer.testing import CliRunner
 
 TEXT = "# head\n\n\ndef add(a, b):\n    # why\n    return a + b\n"
+FILE = SourceFile("a.py", TEXT)
+SOME = [SourceFile(f"f{i}.py", TEXT * 4) for i in range(4)]
 
 
-def test_a_trial_is_right_up_to_outer_spaces():
-    assert Trial("a + b", " a + b", 0.5).right
-    assert not Trial("a + b", "a + c", 0.9).right
+def oracle(cursor_texts: list[SourceFile]):
+    """A completer that has read the files, and writes what stands there to the line's end."""
+
+    def script(context: Context) -> list[Piece]:
+        for file in cursor_texts:
+            at = file.text.find(context.prefix)
+            if file.path == context.path and at >= 0:
+                line = file.text[at + context.offset :].partition("\n")[0]
+                return [Piece(line, 0.9), Piece("\n", 0.5)]
+        return []
+
+    return Scripted(script)
 
 
-def test_the_gate_trades_coverage_for_precision():
-    written = [("x", 0.95), ("y", 0.45), ("x", 0.45), ("", 1.0)]
-    trials = [Trial("x", text, confidence) for text, confidence in written]
-    rows = {row["threshold"]: row for row in gate_curve(trials)}
-    assert rows[0.0] == {"threshold": 0.0, "coverage": 0.75, "precision": pytest.approx(2 / 3)}
-    assert rows[0.5] == {"threshold": 0.5, "coverage": 0.25, "precision": 1.0}
+def line(truth: str, written: str, confidence: float = 0.9) -> Trial:
+    return Trial(truth, written, confidence, confidence)
+
+
+@pytest.mark.parametrize(
+    ("truth", "written", "exact", "right"),
+    [
+        ("a + b", "a + b  ", True, True),
+        ("a + b", " a + b", False, False),
+        ("f(a)", "f(a", False, True),
+        ('f("a")', 'f("a', False, True),
+        ("a + b", "a + c", False, False),
+        ("if a:", "if a", False, False),
+        ("", "", True, True),
+    ],
+)
+def test_a_line_is_right_up_to_what_a_user_would_keep(truth, written, exact, right):
+    assert (line(truth, written).exact, line(truth, written).right) == (exact, right)
+
+
+def test_what_editors_close_is_not_kept():
+    assert kept('print(f("x")) \n') == 'print(f("x'
+    assert kept(")") == ""
+    assert kept("a[0]:") == "a[0]:"
+
+
+def test_the_confidence_is_that_of_the_text_shown():
+    pieces = [Piece("a", 0.5), Piece("", 0.5), Piece("b", 1.0), Piece("\n  ", 0.1), Piece("c", 0.1)]
+    assert trial_of("ab", pieces) == Trial("ab", "ab", 0.25, pytest.approx(0.025))
+    joined = trial_of("a)", [Piece("a", 0.5), Piece(")\n", 0.5)])
+    assert (joined.written, joined.confidence, joined.with_end) == ("a)", 0.25, 0.25)
 
 
 def test_cursors_stand_inside_code():
-    for _, offset in mid_line_cursors([SourceFile("a.py", TEXT)], 50, seed=0):
-        before = TEXT[:offset].rpartition("\n")[2]
+    for cursor in mid_line_cursors([FILE], 50, seed=0):
+        before = TEXT[: cursor.offset].rpartition("\n")[2]
         assert before.strip()
-        assert TEXT[offset:].partition("\n")[0].strip()
+        assert cursor.truth.strip()
         assert not before.lstrip().startswith("#")
 
 
+def test_line_starts_stand_after_the_indentation():
+    found = {cursor.truth for cursor in line_start_cursors([FILE], 50, seed=0)}
+    assert found == {"def add(a, b):", "return a + b"}
+
+
+def test_cursors_depend_on_the_seed_alone():
+    assert mid_line_cursors(SOME, 9, 1) == mid_line_cursors(SOME, 9, 1)
+    assert mid_line_cursors(SOME, 9, 1) != mid_line_cursors(SOME, 9, 2)
+
+
+@pytest.mark.parametrize("draw_cursors", [mid_line_cursors, line_start_cursors, hole_cursors])
+def test_files_without_code_are_a_sentence_not_a_loop(draw_cursors):
+    for files in ([], [SourceFile("a.py", "\n\n# only this\n")]):
+        with pytest.raises(CorpusError, match="build larger shards"):
+            draw_cursors(files, 3, 0)
+
+
 def test_the_truth_is_hidden_from_the_model():
-    asked = []
-
-    class Spy(Engine):
-        def __init__(self):
-            pass
-
-        def warm(self, context, stop):
-            asked.append(context)
-
-        def complete(self, context, sampling, stop):
-            asked.append(context)
-            return iter(())
-
-    trial = rest_of_line(Spy(), SourceFile("a.py", TEXT), TEXT.index("a + b"))
+    completer = Scripted(lambda context: [])
+    offset = TEXT.index("a + b")
+    trial = rest_of_line(completer, Cursor(FILE, offset, offset + 5))
     assert trial.truth == "a + b"
+    asked = [*completer.asked, *completer.warmed]
+    assert len(asked) == 2
     assert all("a + b" not in context.text for context in asked)
+
+
+def test_writing_stops_at_the_end_of_the_line():
+    completer = Scripted(lambda context: [Piece("x\n", 0.5), Piece("y", 0.1)])
+    assert rest_of_line(completer, Cursor(FILE, 0, 6)).written == "x"
+
+
+def hole(text: str, truth: str) -> Cursor:
+    start = text.index(truth)
+    return Cursor(SourceFile("a.py", text), start, start + len(truth))
+
+
+def test_holes_are_whole_lines_of_code():
+    for cut in hole_cursors(SOME, 30, seed=0):
+        text = cut.file.text
+        assert not text[: cut.offset].rpartition("\n")[2].strip()
+        assert text[cut.end : cut.end + 1] in ("\n", "")
+        assert 1 <= cut.truth.count("\n") <= 5
+        assert not cut.truth.startswith("#")
+
+
+@pytest.mark.parametrize(
+    ("around", "truth", "written", "exact", "parse"),
+    [
+        ("def f():\n    HOLE\n", "a = 1\n    return a", "a = 1\n    return a\n", True, True),
+        ("def f():\n    HOLE\n", "a = 1\n    return a", "return (", False, False),
+        ("print 'two'\ndef f():\n    HOLE\nx = 1\n", "a = 1\n    b = 2", "pass", False, True),
+        ("print 'two'\ndef f():\n    HOLE\nx = 1\n", "a = 1\n    b = 2", "pass(", False, False),
+        ("def f(:\n    HOLE\n", "a = 1\n    b = 2", "pass", False, None),
+    ],
+)
+def test_a_filled_hole(around, truth, written, exact, parse):
+    filled = Filled(hole(around.replace("HOLE", truth), truth), written)
+    assert (filled.exact, filled.parses) == (exact, parse)
+
+
+def test_null_bytes_and_deep_nesting_do_not_parse():
+    assert parses("x = 1")
+    assert not parses("x = \0")
+    assert not parses("(" * 10_000)
+
+
+def test_an_endless_writer_is_stopped_in_a_hole():
+    completer = Scripted(lambda context: [Piece("x\n", 1.0)] * 1_000)
+    filled = fill(completer, hole(TEXT, "def add(a, b):\n    # why"))
+    assert filled.written.count("\n") == 8
+    assert hole_report([filled])["exact_match"]["value"] == 0
+
+
+def test_pauses_are_the_start_and_after_each_word():
+    cut = hole(TEXT, "return a + b")
+    assert [c.truth for c in pauses(cut)] == ["return a + b", " a + b", " + b", " b"]
+    closing = hole("x = f(a)\n", "x = f(a)")
+    assert [c.truth for c in pauses(closing)][-1] == "a)", "nothing to type before a closer"
+
+
+def test_a_typist_accepts_what_is_right_and_types_past_what_is_wrong():
+    trials = (line("ab cd", "xx", 0.9), line(" cd", " cd", 0.5), line("d", "d", 0.4))
+    typed = Typed(5, trials)
+    assert typed.walk(0.0) == (2, [False, True])
+    assert typed.walk(0.5) == (2, [False, True])
+    assert typed.walk(0.6) == (0, [False])
+    assert typed.walk(0.95) == (0, [])
+    report = typing_report([typed, Typed(15, ())], 0.5)
+    assert report["saved"]["value"] == pytest.approx(0.1)
+    assert report["shown_per_100"]["value"] == pytest.approx(10)
+    assert report["precision"]["value"] == 0.5
+
+
+def test_a_perfect_model_saves_all_but_a_key():
+    typed = type_line(oracle([FILE]), hole(TEXT, "return a + b"))
+    assert typed.walk(0.8) == (11, [True])
+
+
+def test_reliability_and_its_error():
+    cases = [(0.95, True)] * 9 + [(0.95, False)] + [(0.15, False)] * 10 + [(1.0, True)]
+    rows = reliability(cases)
+    assert [row["right"]["n"] for row in rows] == [0, 10, 0, 0, 0, 0, 0, 0, 0, 11]
+    assert calibration_error([(0.75, True), (0.75, False)]) == pytest.approx(0.25)
+    assert calibration_error([]) is None
+
+
+def test_the_gate_trades_coverage_for_precision():
+    cases = [(0.95, True), (0.45, False), (0.45, True)]
+    low, high = gate_row(cases, 4, 0.0), gate_row(cases, 4, 0.5)
+    assert (low["coverage"], low["precision"]["value"]) == (0.75, pytest.approx(2 / 3))
+    assert (high["coverage"], high["precision"]["value"]) == (0.25, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("cases", "threshold"),
+    [
+        ([(0.8, True)] * 40 + [(0.3, False)] * 40, 0.31),
+        ([(0.8, True)] * 39 + [(0.3, False)] * 40, None),
+        ([(0.8, True)] * 60 + [(0.3, False)] * 40, 0.0),
+        ([(0.8, False)] * 40 + [(0.3, True)] * 400, None),
+        ([], None),
+    ],
+)
+def test_the_threshold_is_the_lowest_that_holds_from_there_on(cases, threshold):
+    assert lowest_threshold(cases) == threshold
+
+
+def test_intervals():
+    low, high = wilson(4, 100)
+    assert (low, high) == (pytest.approx(0.0157, abs=1e-4), pytest.approx(0.0984, abs=1e-4))
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert share_of([])["value"] is None
+    assert ratio_of([1, 2], [2, 4])["value"] == 0.5
+    assert ratio_of([1, 2], [2, 4]) == ratio_of([1, 2], [2, 4])
+    assert ratio_of([], [])["value"] is None
+
+
+def test_every_model_gets_the_same_measures_and_cases(tmp_path: Path):
+    def steps(name, things):
+        return things
+
+    right, silent = oracle(SOME), Scripted(lambda context: [])
+    names = [name for name in MEASURES if name != "humaneval"]
+    cases = Cases([SOME], tmp_path, 6, 0)
+    object.__setattr__(cases, "targets", [])  # these files are too short for a workspace
+    reports = [measure(Subject("x", c, len), cases, names, steps) for c in (right, silent)]
+    assert list(reports[0]) == ["bits", "mid-line", "line-start", "holes", "typing", "calibration"]
+    assert reports[0]["mid-line"]["exact_match"]["value"] == 1
+    assert reports[1]["mid-line"]["exact_match"]["value"] == 0
+    assert [c.text for c in right.asked[:12]] == [c.text for c in silent.asked[:12]]
+    json.dumps(reports)
+
+
+def write_corpus(out: Path, files: list[SourceFile]) -> Path:
+    (out / "heldout").mkdir(parents=True)
+    rows = "".join(json.dumps({"path": f.path, "text": f.text}) + "\n" for f in files)
+    (out / "heldout" / "some.jsonl.gz").write_bytes(gzip.compress(rows.encode()))
+    return out
+
+
+def test_the_verb_measures_a_model_and_its_baselines(tmp_path: Path):
+    corpus, model = write_corpus(tmp_path / "corpus", SOME), tiny_folder(tmp_path / "model")
+    arguments = ["evaluate", str(model), "--corpus", str(corpus), "--count", "2"]
+    for name in ("bits", "mid-line", "anchors"):
+        arguments += ["--measure", name]
+    arguments += ["--baseline", str(tiny_folder(tmp_path / "other")), "--float", str(model)]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "report.json")])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert list(report["subjects"]) == [str(model), str(tmp_path / "other")]
+    assert list(report["subjects"][str(model)]) == ["bits", "mid-line", "anchors"]
+    assert report["float"]["relative_change"]["value"] == 0
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert "bits per byte" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--count", "0", "--corpus", "{corpus}"], "1 or more"),
+        (["--measure", "speed", "--corpus", "{corpus}"], "no measure speed"),
+        (["--measure", "bits"], "--corpus"),
+        ([], "--corpus"),
+        (["--corpus", "{tmp}"], "No held-out shards"),
+        (["--corpus", "{corpus}", "--measure", "bits"], "does not exist"),
+        (["--corpus", "{corpus}", "--out", "{tmp}/none/x.json"], "cannot be written"),
+    ],
+)
+def test_each_mistake_gets_a_sentence(tmp_path: Path, arguments: list[str], words: str):
+    corpus = write_corpus(tmp_path / "corpus", SOME)
+    filled = [a.format(corpus=corpus, tmp=tmp_path) for a in arguments]
+    result = CliRunner().invoke(app, ["evaluate", str(tmp_path / "nothing"), *filled])
+    assert result.exit_code == 2, result.output
+    assert words in result.stderr.replace("\n", " ")
 
 
 def test_the_curve_is_a_picture(tmp_path: Path):

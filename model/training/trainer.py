@@ -16,7 +16,6 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -295,25 +294,3 @@ def _progress() -> Progress:
         TextColumn("{task.completed}/{task.total} loss {task.fields[loss]:.3f}"),
         TimeRemainingColumn(),
     )
-
-
-def main(
-    config: Path,
-    corpus: Path,
-    out: Path,
-    steps: int | None = None,
-    start: Path | None = None,
-    workers: int = 1,
-    compiled: bool = False,
-) -> None:
-    """Train as CONFIG says; `steps` replaces its number, to end a run earlier or later."""
-    recipe = Recipe.load(config)
-    if steps is not None:
-        recipe = replace(recipe, steps=steps)
-    train(recipe, corpus, out, start=start, workers=workers, compiled=compiled)
-
-
-if __name__ == "__main__":
-    import typer
-
-    typer.run(main)
