@@ -19,13 +19,14 @@ from threading import Event
 import torch
 from torch import Tensor
 
-from . import fim
+from . import fim, memory
 from .checkpoints import GRID_TOKENS, Checkpoints, Found, worth_keeping
 from .completer import Context, Piece, Sampling, Usage
 from .errors import ModelFolderError
 from .fim import Prompt
 from .folder import read_config, tokenizer_path
 from .mamba2 import Mamba2
+from .memory import Trust
 from .sampling import Vocabulary, choose
 from .state import RecurrentState
 from .tokenizer import TokenizedText, Tokenizer
@@ -75,8 +76,13 @@ class Engine:
     """A `Completer` on a local Mamba2 model."""
 
     def __init__(
-        self, model: Mamba2, tokenizer: Tokenizer, budget_bytes: int = DEFAULT_BUDGET_BYTES
+        self,
+        model: Mamba2,
+        tokenizer: Tokenizer,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        trust: Trust | None = None,
     ) -> None:
+        self.trust = trust  # in the memory; None: what is written is the model's alone
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.checkpoints: Checkpoints[Remembered] = Checkpoints(budget_bytes)
@@ -111,7 +117,7 @@ class Engine:
         if device == "cpu":  # half precision is slower than float32 on most CPUs
             tensors = {n: t.float() if t.dtype != torch.float64 else t for n, t in tensors.items()}
         model.load_state_dict(tensors, assign=True)
-        return cls(model.to(device), tokenizer, budget_bytes)
+        return cls(model.to(device), tokenizer, budget_bytes, memory.read_trust(folder))
 
     def complete(
         self, context: Context, sampling: Sampling, stop: Event
@@ -123,8 +129,8 @@ class Engine:
         found = self.checkpoints.nearest(prompt.tokens)
         unread = len(prompt.tokens) - (found.length if found else 0)
         cold = unread > COLD_UNREAD_TOKENS
-        if cold:
-            prompt = self._cold_prompt(context, reading)
+        if cold:  # the memory, which reads nothing, knows the whole window all the same
+            prompt = replace(self._cold_prompt(context, reading), seen=prompt.seen)
         usage = Usage(cold=cold, tokenise_ms=_ms_since(began))
         yield from self._answer(prompt, usage, sampling, stop)
 
@@ -132,7 +138,7 @@ class Engine:
         self, tokens: Sequence[int], tail: str, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
         """Go on after `tokens` and then `tail`, laid out by the caller."""
-        prompt = Prompt(tuple(tokens), tail, ())
+        prompt = Prompt(tuple(tokens), tail, (), tuple(tokens))
         yield from self._answer(prompt, Usage(), sampling, stop)
 
     def warm(self, context: Context, stop: Event) -> Usage:
@@ -170,7 +176,7 @@ class Engine:
             anchor,
             suffix[:suffix_tokens],
         )
-        return Prompt(tuple(tokens), prefix.tail, landmarks)
+        return Prompt(tuple(tokens), prefix.tail, landmarks, tuple(tokens))
 
     def _reading(self, context: Context) -> Reading:
         """The reading of the context's text, brought up to its cursor."""
@@ -189,7 +195,7 @@ class Engine:
         if reached is None or stop.is_set():
             yield usage
         else:
-            yield from self._write(reached, prompt.tail, usage, sampling, stop)
+            yield from self._write(reached, prompt, usage, sampling, stop)
 
     @torch.inference_mode()
     def _read(self, prompt: Prompt, usage: Usage, stop: Event) -> tuple[Remembered | None, Usage]:
@@ -234,12 +240,13 @@ class Engine:
         return self.model.logits(hidden[0, -1]), state
 
     def _write(
-        self, reached: Remembered, tail: str, usage: Usage, sampling: Sampling, stop: Event
+        self, reached: Remembered, prompt: Prompt, usage: Usage, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
         """First the tail, as whatever tokens the model likes; then new text."""
         began = time.perf_counter()
         state, logits = reached.state.clone(), reached.logits
-        left = tail.encode()
+        past = memory.history(prompt.seen if self.trust else (), self.tokenizer.markers)
+        left = prompt.tail.encode()
         generator = torch.Generator().manual_seed(sampling.seed) if sampling.temperature else None
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         read = generated = 0
@@ -248,9 +255,10 @@ class Engine:
                 allowed = self._vocabulary.allowed(left)
                 if not len(allowed):
                     break
-                choice = choose(logits, allowed, sampling, generator)
+                choice = choose(self.recalling(logits, past), allowed, sampling, generator)
             if choice.token == self._vocabulary.end and not left:
                 break
+            past = memory.extended(past, choice.token)
             text = self._vocabulary.token_bytes[choice.token]
             read, generated = (read + 1, generated) if left else (read, generated + 1)
             new, left = text[len(left) :], left[len(text) :]
@@ -266,6 +274,12 @@ class Engine:
             tokens_generated=generated,
             write_ms=_ms_since(began),
         )
+
+    def recalling(self, logits: Tensor, past: memory.Ids) -> Tensor:
+        """Logits (v,) with what the memory says after `past`."""
+        if self.trust is None:
+            return logits
+        return memory.mixed(logits, memory.recall(past), self.trust, self._vocabulary.end)
 
 
 def _ms_since(began: float) -> float:

@@ -39,6 +39,7 @@ class Prompt:
     tokens: tuple[int, ...]
     tail: str
     landmarks: tuple[int, ...]  # lengths at which a part ends: W, P0, S; their states are reused
+    seen: tuple[int, ...]  # what the memory may recall, laid out likewise; `tokens` or more
 
 
 def window_start(text: str, offset: int) -> int:

@@ -4,9 +4,10 @@ import random
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
 import torch
-from stateline.model import PRETRAINED, fim
+from stateline.model import PRETRAINED, fim, memory
 from stateline.model.checkpoints import Checkpoints
 from stateline.model.completer import Context, Piece, Sampling, Usage
 from stateline.model.config import Mamba2Config
@@ -111,6 +112,41 @@ def test_a_cold_answer_reads_little_and_warming_makes_up(engine: Engine):
     _, warm = ask(engine, text + "xy█")
     assert not warm.cold
     assert warm.tokens_read <= 8
+
+
+@pytest.fixture
+def trusting(engine: Engine) -> Engine:
+    """With a memory that says more than the random model does."""
+    engine.trust = memory.Trust(np.full(memory.SHAPE, 0.9))
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("first = make_first_thing(one, two)\nsecond = make_f█", "irst_thing(one, two)\n"),
+        ("other = make_f█\n\nthing = make_first_thing(one)\n", "irst_thing(one)\n"),
+        ("\n".join(f"x{i} = {i}" for i in range(700)) + "\nlong_name = 1\nlong_█", "name = 1\n"),
+    ],
+    ids=["above", "below", "far below the window's start"],
+)
+def test_the_memory_copies_what_stands_around(trusting: Engine, text: str, written: str):
+    assert ask(trusting, text, max_tokens=12)[0].startswith(written)
+
+
+def test_the_memory_of_a_cold_answer_is_the_whole_windows(trusting: Engine):
+    """What stands too far above the cursor to be read in time is recalled all the same."""
+    text = "def a_peculiar_name(argument):\n    pass\n" + "x = 1\n" * 1_500 + "a_pecu█"
+    written, usage = ask(trusting, text, max_tokens=6)
+    assert usage.cold
+    assert written.startswith("liar_name(argument")
+
+
+def test_without_trust_nothing_is_recalled(engine: Engine, trusting: Engine):
+    text = "first = make_first_thing(one, two)\nsecond = make_f█"
+    recalled = ask(trusting, text)[0]
+    engine.trust = None
+    assert ask(engine, text)[0] != recalled
 
 
 def test_stopping_while_reading_keeps_what_was_read(engine: Engine):

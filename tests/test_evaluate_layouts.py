@@ -2,7 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
+from stateline.model import memory
+from stateline.model.memory import Trust
 from stateline.model.training.corpus import CorpusError, SourceFile
 from stateline.model.training.cursors import Cursor
 from stateline.model.training.layouts import (
@@ -11,13 +14,13 @@ from stateline.model.training.layouts import (
     Target,
     anchor_report,
     header,
-    nats_after,
     stream,
     targets,
     under_anchors,
     workspace_nats,
     workspace_report,
 )
+from stateline.model.training.likelihood import nats_after, nats_of
 from stateline.model.training.trainer import bits_per_byte
 from tiny_model import texts, tiny_engine
 
@@ -37,10 +40,24 @@ def test_the_loss_is_the_trainers():
 def test_only_the_target_counts_wherever_the_reading_is_split(monkeypatch, chunk: int):
     ids = ENGINE.tokenizer.encode(TEXT)
     whole = nats_after(ENGINE, [0], ids)
-    monkeypatch.setattr("stateline.model.training.layouts.CHUNK_TOKENS", chunk)
+    monkeypatch.setattr("stateline.model.training.likelihood.CHUNK_TOKENS", chunk)
     first = nats_after(ENGINE, [0], ids[:10])
     rest = nats_after(ENGINE, [0, *ids[:10]], ids[10:])
     assert first + rest == pytest.approx(whole, rel=1e-6)
+
+
+@pytest.mark.parametrize("chunk", [3, 1_024])
+def test_the_memory_counts_like_the_model(monkeypatch, chunk: int):
+    """However the reading is split, what was recalled is worth the same, and it is worth a lot."""
+    trusting = tiny_engine()
+    trusting.trust = Trust(np.full(memory.SHAPE, 0.5))
+    ids = trusting.tokenizer.encode(TEXT * 3)
+    monkeypatch.setattr("stateline.model.training.likelihood.CHUNK_TOKENS", chunk)
+    whole = nats_of(trusting, TEXT * 3)
+    assert whole < 0.7 * nats_of(ENGINE, TEXT * 3)
+    bos = trusting.tokenizer.markers.bos
+    first = nats_after(trusting, [bos], ids[:20])
+    assert first + nats_after(trusting, [bos, *ids[:20]], ids[20:]) == pytest.approx(whole)
 
 
 def test_the_stream_is_laid_out_as_in_training_and_cut_at_its_head():

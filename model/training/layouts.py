@@ -14,10 +14,6 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from .. import fim
 from ..completer import Piece, Sampling
 from ..engine import Engine
@@ -25,10 +21,10 @@ from ..tokenizer import TokenizedText
 from .corpus import CorpusError, SourceFile
 from .cursors import LINE_TOKENS, Cursor, Trial, trial_of
 from .intervals import ratio_of, share_of
+from .likelihood import nats_after
 
 WORKSPACE_TOKENS = (0, 1_000, 4_000, 16_000)
 TARGET_CHARS = 3_000
-CHUNK_TOKENS = 1_024  # read at once
 ANCHORS = ("cursor", "8 lines above", "window start")
 
 
@@ -86,27 +82,6 @@ def header(engine: Engine, file: SourceFile) -> list[int]:
     """The marker of a file and its path."""
     marker = engine.tokenizer.markers.file
     return [*([] if marker is None else [marker]), *engine.tokenizer.encode(file.path + "\n")]
-
-
-@torch.inference_mode()
-def nats_after(engine: Engine, before: Sequence[int], target: Sequence[int]) -> float:
-    """Of the tokens `target` when `before` was read first; `before` has at least one."""
-    device = engine.model.backbone.embedding.weight.device
-    ids = torch.tensor([[*before, *target]], device=device)
-    state, nats = engine.model.zero_state(), 0.0
-    for start in range(0, ids.shape[1] - 1, CHUNK_TOKENS):
-        chunk = ids[:, start : min(start + CHUNK_TOKENS, ids.shape[1] - 1)]
-        hidden, state = engine.model.hidden(chunk, state)
-        first = max(0, len(before) - 1 - start)  # earlier ones predict what is not judged
-        if first < chunk.shape[1]:
-            following = ids[0, start + first + 1 : start + chunk.shape[1] + 1]
-            nats += _nats(engine, hidden[0, first:], following)
-    return nats
-
-
-def _nats(engine: Engine, hidden: Tensor, following: Tensor) -> float:
-    logits = engine.model.logits(hidden).float()
-    return F.cross_entropy(logits, following, reduction="sum").item()
 
 
 def workspace_nats(engine: Engine, target: Target) -> list[float]:

@@ -5,7 +5,6 @@ Owns `Subject` and how a folder becomes one. Knows no measure.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from ..completer import Completer
 from ..engine import Engine
 from ..errors import ModelFolderError
-from .trainer import bits_per_byte
+from .likelihood import nats_of
 
 _NGRAM = "ngram.npz"  # a folder with this holds the n-gram baseline
 
@@ -37,12 +36,7 @@ def open_subject(folder: Path) -> Subject:
     if (folder / _NGRAM).is_file():
         return _ngram(folder)
     engine = Engine.open(folder)
-
-    def nats(text: str) -> float:
-        bits = bits_per_byte(engine.model, engine.tokenizer, [text]) * len(text.encode())
-        return bits * math.log(2)
-
-    return Subject(str(folder), engine, nats)
+    return Subject(str(folder), engine, lambda text: nats_of(engine, text))
 
 
 def _ngram(folder: Path) -> Subject:

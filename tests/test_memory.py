@@ -1,0 +1,204 @@
+"""The memory: what it recalls, what it must never propose, and how it is weighed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stateline.model import PRETRAINED, memory
+from stateline.model.config import Mamba2Config
+from stateline.model.engine import Engine
+from stateline.model.errors import ModelFolderError
+from stateline.model.mamba2 import Mamba2
+from stateline.model.memory import Trust, extended, history, mixed, read_trust, recall
+from stateline.model.tokenizer import Markers, Tokenizer
+from stateline.model.training.trust import learn, likeliest
+
+BOS, PRE, SUF, MID, EOM, FILE = range(6)
+MARKERS = Markers(BOS, PRE, SUF, MID, EOM, FILE)
+NONE = Markers(None, None, None, None, None, None)
+VOCABULARY = 12
+EVEN = Trust(np.full(memory.SHAPE, 0.5))
+
+tokens = st.lists(st.integers(6, VOCABULARY - 1), max_size=60)
+prompts = st.lists(st.integers(0, VOCABULARY - 1), max_size=60)
+
+
+def found(ids: list[int], markers: Markers = MARKERS) -> tuple[dict[int, float], int] | None:
+    """What is recalled after a prompt: shares by token, and the length of the match."""
+    recalled = recall(history(ids, markers))
+    if recalled is None:
+        return None
+    return dict(zip(recalled.tokens.tolist(), recalled.shares.tolist(), strict=True)), (
+        recalled.length
+    )
+
+
+def naive(ids: list[int]) -> tuple[dict[int, float], int] | None:
+    """The same of text without markers, by trying every place and every length."""
+    for length in range(min(len(ids) - 1, memory.LONGEST_TOKENS), 0, -1):
+        ends = [i for i in range(length, len(ids)) if ids[i - length : i] == ids[-length:]]
+        after = [ids[i] for i in ends]
+        if after:
+            return {t: after.count(t) / len(after) for t in after}, length
+    return None
+
+
+def test_the_longest_match_speaks():
+    assert found([6, 7, 8, 9, 7, 10, 6, 7]) == ({8: 1.0}, 2)
+    assert found([7, 8, 7, 9, 7, 8, 7]) == ({9: 1.0}, 3)
+    assert found([7, 8, 9, 7, 10, 6, 7]) == ({8: 0.5, 10: 0.5}, 1)
+
+
+def test_nothing_is_recalled_of_what_is_new():
+    assert found([]) is None
+    assert found([7]) is None
+    assert found([6, 7, 8]) is None
+
+
+@settings(deadline=None)
+@given(tokens)
+def test_it_recalls_what_a_search_by_hand_finds(ids: list[int]):
+    expected, got = naive(ids), found(ids, NONE)
+    assert (expected is None) == (got is None)
+    if expected and got:
+        assert got == (pytest.approx(expected[0]), expected[1])
+
+
+def test_a_match_is_at_most_so_long():
+    ids = list(range(6, 12)) * 12
+    assert found(ids) == ({6: 1.0}, memory.LONGEST_TOKENS)
+
+
+def test_what_the_anchor_parted_is_one_text():
+    # 6 7 | 8 was seen in P0; now P0 ends in 6, and M0 is 7.
+    assert found([BOS, PRE, 6, 7, 8, 9, 6, SUF, 10, MID, 7]) == ({8: 1.0}, 2)
+    assert found([BOS, PRE, 6, 7, 8, 9, 6, 7, SUF, 10, MID]) == ({8: 1.0}, 2)
+
+
+def test_text_after_the_cursor_is_remembered_but_goes_nowhere():
+    assert found([BOS, PRE, 6, SUF, 7, 8, MID, 7]) == ({8: 1.0}, 1)
+    assert found([BOS, PRE, 6, SUF, 8, 7, MID, 7]) is None
+    # The suffix does not lead into the lines near the cursor, as it does in the prompt.
+    assert found([BOS, PRE, 6, SUF, 7, MID, 8, 9, 7]) is None
+
+
+@settings(deadline=None)
+@given(prompts)
+def test_markers_are_never_proposed(ids: list[int]):
+    recalled = found(ids)
+    assert recalled is None or min(recalled[0]) >= 6
+
+
+@settings(deadline=None)
+@given(prompts, st.integers(6, VOCABULARY - 1))
+def test_extending_is_as_reading(ids: list[int], token: int):
+    if MID in ids or not {PRE, SUF} <= set(ids):  # else the token would belong to another part
+        assert (extended(history(ids, MARKERS), token) == history([*ids, token], MARKERS)).all()
+
+
+logits = st.lists(st.floats(-20, 20), min_size=VOCABULARY, max_size=VOCABULARY)
+
+
+@settings(deadline=None)
+@given(logits, tokens)
+def test_mixing_keeps_the_sum_and_the_end(raw: list[float], ids: list[int]):
+    before = torch.tensor(raw).softmax(-1)
+    recalled = recall(history(ids, MARKERS))
+    after = mixed(torch.tensor(raw), recalled, EVEN, EOM).softmax(-1)
+    assert float(after.sum()) == pytest.approx(1, abs=1e-5)
+    assert float(after[EOM]) == pytest.approx(float(before[EOM]), rel=1e-4, abs=1e-6)
+    if recalled is not None:
+        theirs = torch.zeros(VOCABULARY)
+        theirs[recalled.tokens] = torch.from_numpy(recalled.shares).float()
+        expected = 0.5 * before + 0.5 * (1 - before[EOM]) * theirs
+        expected[EOM] = before[EOM]
+        assert torch.allclose(after, expected, atol=1e-4)
+
+
+def test_mixing_leaves_its_arguments_alone():
+    raw = torch.randn(VOCABULARY)
+    copy, past = raw.clone(), history([6, 7, 6], NONE)
+    mixed(raw, recall(past), EVEN, None)
+    assert torch.equal(raw, copy)
+    assert recall(past) is not None
+    assert len(extended(past, 7)) == len(past) + 1
+
+
+def test_the_least_likely_token_keeps_a_probability():
+    raw = torch.full((VOCABULARY,), -300.0)
+    raw[EOM] = 0
+    after = mixed(raw, recall(history([6, 7, 6], NONE)), EVEN, EOM)
+    assert after.isfinite().all()
+
+
+def test_without_weight_or_memory_the_model_speaks_alone():
+    raw = torch.randn(VOCABULARY)
+    recalled = recall(history([6, 7, 6], NONE))
+    assert torch.equal(mixed(raw, None, EVEN, EOM), raw)
+    assert torch.equal(mixed(raw, recalled, Trust(np.zeros(memory.SHAPE)), EOM), raw)
+
+
+@pytest.mark.parametrize(
+    ("length", "confidence", "cell"),
+    [(1, 0.0, (0, 0)), (2, 0.1, (1, 1)), (6, 0.98, (4, 6)), (9, 0.09, (5, 0)), (16, 0.5, (7, 3))],
+)
+def test_a_bound_belongs_to_the_cell_above(length: int, confidence: float, cell: tuple[int, int]):
+    weights = np.zeros(memory.SHAPE)
+    weights[cell] = 0.25
+    assert Trust(weights).weight(length, confidence) == 0.25
+
+
+def test_the_table_is_kept_beside_the_model(tmp_path: Path):
+    assert read_trust(tmp_path) is None
+    weights = np.random.default_rng(0).uniform(0, memory.MOST_WEIGHT, memory.SHAPE).round(3)
+    memory.write_trust(Trust(weights), tmp_path)
+    read = read_trust(tmp_path)
+    assert read is not None
+    assert (read.weights == weights).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "[1, [2]]",
+        "0.5",
+        '{"weights": 1}',
+        "[" * 100_000,
+        json.dumps(np.full(memory.SHAPE, 1.0).tolist()),
+        json.dumps(np.full(memory.SHAPE, -0.1).tolist()),
+        json.dumps(np.full(memory.SHAPE, float("nan")).tolist()),
+        json.dumps(np.full(memory.SHAPE[:1], 0.5).tolist()),
+    ],
+)
+def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str):
+    (tmp_path / memory.FILE).write_text(text)
+    with pytest.raises(ModelFolderError, match=memory.FILE):
+        read_trust(tmp_path)
+
+
+def test_weights_go_to_whoever_is_right():
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 2, 4_000)
+    by_them = rng.random(4_000) < np.where(cells == 0, 0.8, 0.1)
+    mine, theirs = np.where(by_them, 0.001, 0.5), np.where(by_them, 0.5, 0.001)
+    weights = likeliest(mine, theirs, cells, 3)
+    assert weights == pytest.approx([0.8, 0.1, 0.3], abs=0.03)  # nothing was seen of the third
+
+
+def test_a_model_that_knows_nothing_learns_to_trust_its_memory():
+    tokenizer = Tokenizer.load(PRETRAINED / "tokenizer.json")
+    torch.manual_seed(0)
+    config = Mamba2Config(16, 1, tokenizer.vocab_size, d_state=8, headdim=8)
+    ids = tokenizer.encode("total = first_value + second_value\n" * 20)
+    model = Mamba2(config)
+    torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
+    trust = learn(Engine(model, tokenizer), iter([[0, *ids]]))
+    assert trust.weights.shape == memory.SHAPE
+    assert trust.weight(memory.LONGEST_TOKENS, 0.0) > 0.9
+    assert trust.weight(memory.LONGEST_TOKENS, 1.0) == pytest.approx(0.3)  # was never so sure
