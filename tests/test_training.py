@@ -19,6 +19,8 @@ from stateline.model.engine import Engine
 from stateline.model.tokenizer import Tokenizer
 from stateline.model.training import crew, trainer
 from stateline.model.training.corpus import SourceFile
+from stateline.model.training.examples import Mix
+from stateline.model.training.feed import feed, plans_of
 from stateline.model.training.optimizers import Muon, optimizers_for, orthogonalise, schedule
 from stateline.model.training.recipe import Recipe
 from stateline.model.training.trainer import bits_per_byte, train
@@ -252,6 +254,17 @@ def test_a_worker_that_dies_ends_the_run_with_a_sentence(corpus, tmp_path, monke
             worker.join()
         with pytest.raises(SystemExit, match="fewer --workers"):
             several.run()
+
+
+@pytest.mark.parametrize("skip", [0, 3])
+def test_text_prepared_by_processes_is_the_same(corpus: Path, finished: Path, skip: int):
+    shards = sorted(corpus.glob("*.jsonl.gz"))
+    plans = plans_of(shards, finished / "tokenizer.json", 2, Mix(), seed=1)
+    with feed(plans, 16, 0, 1) as alone:
+        expected = [next(alone) for _ in range(12)][skip:]
+    with feed(plans, 16, skip, 2) as several:
+        assert [next(several) for _ in range(12 - skip)] == expected
+    assert len(expected[0]) == 2
 
 
 def test_lanes_taken_together_have_the_same_gradients():

@@ -35,7 +35,8 @@ from ..tokenizer import Tokenizer
 from ..weights import load_tensors
 from .corpus import read
 from .crew import Board, Crew, hired
-from .examples import Lane, Mix, segments_of
+from .examples import Mix
+from .feed import Chunk, feed, plans_of
 from .optimizers import optimizers_for, schedule
 from .recipe import Recipe
 from .vocabulary import train_vocabulary
@@ -62,18 +63,24 @@ def train(
     config = Mamba2Config(vocab_size=recipe.vocabulary, **recipe.model)
     (out / "config.json").write_text(json.dumps(huggingface_config(config), indent=1))
     model = _new_model(config, recipe.seed, start)
+    plans = plans_of(
+        _shards(corpus), out / "tokenizer.json", recipe.lanes, Mix(**recipe.mix), recipe.seed
+    )
     board = Board.of(model, recipe.lanes, recipe.length, recipe.together)
-    run = Run(recipe, model, board, _lanes(recipe, corpus, tokenizer))
+    run = Run(recipe, model, board)
     run.resume(out)
     check = _validation(corpus)
+    on_cpu = board.weights.device.type == "cpu"
     with (
-        hired(board, model, workers, compiled=compiled) as crew,
+        # A GPU needs others to prepare its text; a CPU others to compute.
+        feed(plans, recipe.length, run.steps, 1 if on_cpu else workers) as chunks,
+        hired(board, model, workers if on_cpu else 1, compiled=compiled) as crew,
         (out / "log.jsonl").open("a") as log,
         _progress() as progress,
     ):
         task = progress.add_task("training", total=recipe.steps, completed=run.steps, loss=math.nan)
         while run.steps < recipe.steps:
-            row = run.step(crew)
+            row = run.step(crew, next(chunks))
             last = run.steps == recipe.steps
             if check is not None and (run.steps % recipe.validate_every == 0 or last):
                 row |= run.validate(tokenizer, check)
@@ -90,21 +97,22 @@ def train(
 class Run:
     """What a step changes, and what of it is saved: weights, momenta, states, the step."""
 
-    def __init__(self, recipe: Recipe, model: Mamba2, board: Board, lanes: list[Lane]) -> None:
+    def __init__(self, recipe: Recipe, model: Mamba2, board: Board) -> None:
         self.steps = 0  # that are done
         self.recent_loss = 0.0
-        self._recipe, self._model, self._board, self._lanes = recipe, model, board, lanes
+        self._recipe, self._model, self._board = recipe, model, board
         self._optimizers = optimizers_for(model, recipe.muon_lr, recipe.adam_lr)
         self._average = board.weights.clone() if recipe.average else None
         self._tokens_seen, self._began = 0, 0.0
 
-    def step(self, crew: Crew) -> dict[str, Any]:
+    def step(self, crew: Crew, chunks: Sequence[Chunk]) -> dict[str, Any]:
         """Learn from one chunk of every lane; returns the row of the log."""
         recipe = self._recipe
         if not self._tokens_seen:
             self._began = time.monotonic()
         rate = schedule(self.steps, recipe.steps, recipe.warmup, recipe.decay)
-        self._lay_out_chunks()
+        self._board.tokens.copy_(torch.tensor([tokens for tokens, _ in chunks]))
+        self._board.keep.copy_(torch.tensor([0.0 if fresh else 1.0 for _, fresh in chunks]))
         loss = crew.run()
         self._learn(rate)
         self.steps += 1
@@ -112,11 +120,6 @@ class Run:
         self._tokens_seen += recipe.lanes * recipe.length
         speed = self._tokens_seen / (time.monotonic() - self._began)
         return {"step": self.steps, "loss": loss, "lr": rate, "tokens_per_s": round(speed, 1)}
-
-    def _lay_out_chunks(self) -> None:
-        chunks = [lane.chunk(self._recipe.length) for lane in self._lanes]
-        self._board.tokens.copy_(torch.tensor([tokens for tokens, _ in chunks]))
-        self._board.keep.copy_(torch.tensor([0.0 if fresh else 1.0 for _, fresh in chunks]))
 
     def _learn(self, rate: float) -> None:
         """One update along the gradient in the board's first row."""
@@ -193,9 +196,6 @@ class Run:
             self.steps = json.loads(file.metadata()["step"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         self._load(tensors)
-        for lane in self._lanes:  # a lane is a function of its seed: go over what was read before
-            for _ in range(self.steps):
-                lane.chunk(self._recipe.length)
 
     def _load(self, tensors: dict[str, Tensor]) -> None:
         names = [name for name in tensors if name.startswith("model/")]
@@ -263,21 +263,6 @@ def _tokenizer(recipe: Recipe, corpus: Path, path: Path, start: Path | None) -> 
         some = (f for shard in _shards(corpus) for f in islice(read(shard), 0, None, 4))
         train_vocabulary((f.text for f in some), recipe.vocabulary).save(str(path))
     return Tokenizer.load(path)
-
-
-def _lanes(recipe: Recipe, corpus: Path, tokenizer: Tokenizer) -> list[Lane]:
-    segments = [s for shard in _shards(corpus) for s in segments_of(list(read(shard)))]
-    if len(segments) < recipe.lanes:  # a lane without text would look for some forever
-        raise SystemExit(
-            f"{corpus} has {len(segments)} runs of files for {recipe.lanes} lanes; "
-            "add shards or lower `lanes`."
-        )
-    random.Random(recipe.seed).shuffle(segments)
-    mix = Mix(**recipe.mix)
-    return [
-        Lane(segments[i :: recipe.lanes], tokenizer, mix, f"{recipe.seed}/{i}")
-        for i in range(recipe.lanes)
-    ]
 
 
 def _validation(corpus: Path) -> list[str] | None:
