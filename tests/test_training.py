@@ -283,6 +283,24 @@ def test_lanes_taken_together_have_the_same_gradients():
         torch.testing.assert_close(states, found[0][2])
 
 
+def test_half_precision_as_on_a_gpu_gives_the_same_direction():
+    """A GPU computes under autocast; its states and gradients stay float32."""
+    model = tiny_model.tiny_model(torch.float32)
+    board = crew.Board.of(model, lanes=4, length=64, together=4)
+    board.tokens.copy_(torch.arange(260).view(4, 65) * 7 % tiny_model.SIZE)
+    found = []
+    for enabled in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss, states = crew.loss_of(model, board.tokens, board.states, board.keep)
+        loss.backward()
+        gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
+        found.append((loss.item(), gradient))
+        assert {t.dtype for t in (*states, gradient)} == {torch.float32}
+    assert found[1][0] == pytest.approx(found[0][0], rel=0.01)
+    assert torch.cosine_similarity(found[0][1], found[1][1], dim=0) > 0.99
+
+
 def test_a_longer_run_goes_on_from_before_the_rate_fell(finished: Path, corpus, tmp_path):
     for path in finished.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
