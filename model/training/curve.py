@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 SMOOTHING_STEPS = 50
+MEASURED = {"heldout_bits_per_byte": "tab:orange", "averaged_bits_per_byte": "tab:green"}
 
 
 def draw(log: Path, picture: Path) -> None:
@@ -32,9 +33,12 @@ def draw(log: Path, picture: Path) -> None:
     checked = [step for step in steps if "heldout_bits_per_byte" in rows[step]]
     if checked:
         right = axes.twinx()
-        values = [rows[step]["heldout_bits_per_byte"] for step in checked]
-        right.plot(checked, values, "o-", color="tab:orange", markersize=3)
+        for name, colour in MEASURED.items():
+            points = [step for step in checked if name in rows[step]]
+            values = [rows[step][name] for step in points]
+            right.plot(points, values, "o-", color=colour, markersize=3)
         right.set_ylabel("held-out bits per byte")
+        right.legend(title="weights", labels=["last", "averaged"][: len(right.lines)])
     figure.tight_layout()
     figure.savefig(picture)
     pyplot.close(figure)
