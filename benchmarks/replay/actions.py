@@ -1,0 +1,107 @@
+"""What someone does in an editor, as values, and the page it is done on.
+
+Owns the kinds of action, the edit, and `Page`, which turns edits into actions while it keeps the
+text and the cursor. Knows neither why something is done nor any server. Offsets are code points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+NEAR_LINES = 8  # the cursor moving further than this is a jump
+
+
+class Kind(StrEnum):
+    """What is told apart in the figures."""
+
+    OPEN = "open"
+    SWITCH = "switch"  # to a file that was open before, with the cursor where it was left
+    JUMP = "jump"
+    MOVE = "move"  # as a jump, over few lines
+    TYPE = "type"
+    RETYPE = "retype"  # what a typo or an undo took away
+    BACKSPACE = "backspace"
+    DELETE = "delete"  # lines, or a selection, at once
+    PASTE = "paste"
+    UNDO = "undo"
+    ACCEPT = "accept"  # the text that was about to be typed, in one edit
+    ELSEWHERE = "edit elsewhere"  # far from the cursor, which stays, as an added import
+    SAVE = "save"
+    CLOSE = "close"
+    PAUSE = "pause"  # until the server has nothing left to read
+
+
+SILENT = frozenset({Kind.SAVE, Kind.CLOSE, Kind.PAUSE})
+"""After these no editor asks for a suggestion."""
+
+KEYSTROKES = frozenset(
+    {
+        *(Kind.TYPE, Kind.RETYPE, Kind.BACKSPACE, Kind.DELETE),
+        *(Kind.PASTE, Kind.UNDO, Kind.ACCEPT),
+    }
+)
+"""Each of these is one press of a key, or of two together."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The text from `start` to `end` becomes `new`."""
+
+    start: int
+    end: int
+    new: str
+
+    def applied(self, text: str) -> str:
+        """The text after it."""
+        return text[: self.start] + self.new + text[self.end :]
+
+    def undone(self, text: str) -> Edit:
+        """The edit that takes this one back, when it is made to `text`."""
+        return Edit(self.start, self.start + len(self.new), text[self.start : self.end])
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing done in one file, and where the cursor stands after it."""
+
+    kind: Kind
+    path: str
+    cursor: int
+    edit: Edit | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether an editor asks for a suggestion at the cursor then."""
+        return self.kind not in SILENT
+
+
+class Page:
+    """The text of one file while it is worked on."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+        self.cursor = 0
+
+    def edited(self, kind: Kind, edit: Edit, cursor: int | None = None) -> Action:
+        """Make an edit; the cursor then stands behind what is new, or where it is told to."""
+        self.text = edit.applied(self.text)
+        self.cursor = edit.start + len(edit.new) if cursor is None else cursor
+        return Action(kind, self.path, self.cursor, edit)
+
+    def plain(self, kind: Kind) -> Action:
+        """An action that changes nothing here."""
+        return Action(kind, self.path, self.cursor)
+
+    def moved(self, offset: int) -> list[Action]:
+        """Put the cursor elsewhere; nothing if it is there."""
+        if offset == self.cursor:
+            return []
+        far = self.lines_to(offset) > NEAR_LINES
+        self.cursor = offset
+        return [self.plain(Kind.JUMP if far else Kind.MOVE)]
+
+    def lines_to(self, offset: int) -> int:
+        """How many lines lie between the cursor and an offset."""
+        return self.text.count("\n", *sorted((self.cursor, offset)))

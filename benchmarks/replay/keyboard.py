@@ -1,0 +1,165 @@
+"""Typing a known text as one does in an editor: closed brackets, typos, undone words, acceptance.
+
+Owns what an editor adds to a key and what goes wrong between keys; which key comes next, with its
+automatic indentation, is the demo's `typist`. Knows no file and no server. Whatever happens on the
+way, what stands in the page at the end is the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from stateline.lsp_server.typist import (
+    LEAST_ACCEPTED,
+    Draft,
+    Key,
+    accepting,
+    next_key,
+    pressed,
+)
+
+from .actions import Action, Edit, Kind, Page
+
+# Per key, where it is possible.
+TYPO, ACCEPTED, UNDONE_WORD = 0.03, 0.03, 0.04
+PAUSE_AFTER_LINE = 0.05
+LONGEST_SLIP = 3  # characters typed before a typo is seen
+LEAST_UNDONE = 3  # letters of a word that is undone
+ACCEPTED_LINES = 3
+_CLOSERS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'"}
+_QUOTES = frozenset("\"'")
+_MAY_FOLLOW = frozenset(")]}>:;,.=\"' \t\n")  # right of what an editor closes
+_STRING_PREFIX = re.compile(r"(?<!\w)[fFrRbBuU]{1,2}$")
+_WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class _Typing:
+    """How far one is. The page is `draft.before`, the cursor, `closers` and `draft.below`."""
+
+    draft: Draft
+    closers: str = ""  # put right of the cursor by the editor
+    retyping: int = 0  # keys that were pressed once already
+    run: int = 0  # letters typed in a row, one by one
+
+
+def typed(page: Page, text: str, chance: Random) -> Iterator[Action]:
+    """Type `text` at the page's cursor, key by key."""
+    at = page.cursor
+    now = _Typing(Draft(page.text[:at], text, page.text[at:]))
+    while now.draft.left:
+        if _undoes(now, chance):
+            now = _with_word_undone(now)
+            yield page.edited(Kind.UNDO, Edit(len(now.draft.before), page.cursor, ""))
+        elif part := _accepted(now, chance):
+            yield page.edited(Kind.ACCEPT, Edit(page.cursor, page.cursor + len(now.closers), part))
+            now = _Typing(pressed(now.draft, accepting(part)))
+        else:
+            if slip := _slip(now, chance):
+                yield from _slipped(page, slip)
+                now = replace(now, retyping=len(slip), run=0)
+            key = next_key(now.draft)
+            assert key is not None  # something is left
+            if "\n" in key.inserts and now.closers[:1] in _QUOTES:
+                now, action = _without_closer(page, now)
+                yield action
+            now, action = _pressed(page, now, key)
+            yield action
+            if "\n" in key.inserts and chance.random() < PAUSE_AFTER_LINE:
+                yield page.plain(Kind.PAUSE)
+    yield from _tidied(page, now)
+
+
+def _pressed(page: Page, now: _Typing, key: Key) -> tuple[_Typing, Action]:
+    """One key, with what the editor makes of it."""
+    start, end, new, closers = page.cursor - key.deletes, page.cursor, key.inserts, now.closers
+    if new and new == closers[:1]:  # typed over
+        end, closers, added = end + 1, closers[1:], ""
+    else:
+        added = _closer(new, now)
+        closers = added + closers
+    kind = Kind.RETYPE if now.retyping else Kind.TYPE
+    kind = kind if new else Kind.BACKSPACE
+    action = page.edited(kind, Edit(start, end, new + added), start + len(new))
+    run = now.run + 1 if new.isalpha() and not now.retyping else 0
+    left = max(now.retyping - 1, 0) if new else now.retyping
+    return _Typing(pressed(now.draft, key), closers, left, run), action
+
+
+def _closer(key: str, now: _Typing) -> str:
+    """What the editor puts right of the cursor for this key."""
+    before, after = now.draft.before, (now.closers or now.draft.below)[:1]
+    if key not in _CLOSERS or (after and after not in _MAY_FOLLOW):
+        return ""
+    if key in _QUOTES:
+        touching = before[-1:].isalnum() or before[-1:] == "_" or before[-1:] in _QUOTES
+        if now.closers[:1] in _QUOTES and now.closers:
+            return ""  # an apostrophe, in a string
+        if touching and not _STRING_PREFIX.search(before[-3:]):
+            return ""
+    return _CLOSERS[key]
+
+
+def _without_closer(page: Page, now: _Typing) -> tuple[_Typing, Action]:
+    """The Delete key, on what the editor closed and nobody wants."""
+    action = page.edited(Kind.BACKSPACE, Edit(page.cursor, page.cursor + 1, ""))
+    return replace(now, closers=now.closers[1:], run=0), action
+
+
+def _tidied(page: Page, now: _Typing) -> Iterator[Action]:
+    """Remove what the editor put in and the text does not have."""
+    while now.closers:
+        now, action = _without_closer(page, now)
+        yield action
+    if surplus := len(now.draft.surplus):
+        yield page.edited(Kind.BACKSPACE, Edit(page.cursor - surplus, page.cursor, ""))
+
+
+def _slip(now: _Typing, chance: Random) -> str:
+    """Wrong letters, and what is typed before one sees it; mostly none."""
+    left = now.draft.left
+    if now.retyping or now.draft.surplus or not left[0].isalpha() or chance.random() >= TYPO:
+        return ""
+    wrong = chance.choice(_LETTERS.replace(left[0].lower(), ""))
+    follows = left[1 : 1 + chance.randrange(LONGEST_SLIP)]
+    return wrong + (follows if follows.isalpha() else "")
+
+
+def _slipped(page: Page, slip: str) -> Iterator[Action]:
+    for letter in slip:
+        yield page.edited(Kind.TYPE, Edit(page.cursor, page.cursor, letter))
+    for _ in slip:
+        yield page.edited(Kind.BACKSPACE, Edit(page.cursor - 1, page.cursor, ""))
+
+
+def _undoes(now: _Typing, chance: Random) -> bool:
+    return (
+        now.run >= LEAST_UNDONE
+        and not now.draft.surplus
+        and not now.draft.left[0].isalpha()
+        and chance.random() < UNDONE_WORD
+    )
+
+
+def _with_word_undone(now: _Typing) -> _Typing:
+    above, run = now.draft.above, now.run
+    draft = replace(now.draft, above=above[:-run], left=above[-run:] + now.draft.left)
+    return replace(now, draft=draft, retyping=run, run=0)
+
+
+def _accepted(now: _Typing, chance: Random) -> str:
+    """A word, the rest of the line, or some lines of what is left; mostly nothing."""
+    draft = now.draft
+    if now.retyping or draft.surplus or draft.left[0] == "\n" or chance.random() >= ACCEPTED:
+        return ""
+    rows = draft.left.split("\n", ACCEPTED_LINES)[:ACCEPTED_LINES]
+    if len(rows[0].strip()) < LEAST_ACCEPTED:
+        return ""
+    form = chance.random()
+    if form < 0.2 and (word := _WORD.match(draft.left)):
+        return word[0]
+    return rows[0] if form < 0.8 else "\n".join(rows[: chance.randint(2, ACCEPTED_LINES)])

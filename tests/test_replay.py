@@ -1,0 +1,204 @@
+"""Replaying: against the real server with a scripted completer; what is counted for what."""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from rich.console import Console
+from stateline.lsp_server.client import Client
+from stateline.lsp_server.connection import Connection
+from stateline.lsp_server.tally import Spread
+
+from benchmarks.replay import player as player_module
+from benchmarks.replay.__main__ import main
+from benchmarks.replay.actions import Action, Edit, Kind
+from benchmarks.replay.player import (
+    Played,
+    Player,
+    Step,
+    Usage,
+    _initialize,
+    cpu_seconds,
+    play,
+    usages,
+)
+from benchmarks.replay.report import Cost, as_json, costs, report, show
+from benchmarks.replay.traces import Change, trace
+
+SCRIPTED_SERVER = Path(__file__).with_name("scripted_server.py")
+OLD = 'import os\n\ndef f(name):\n    return "é😀"\n'
+NEW = 'import sys\n\ndef f(name):\n    return "é😀" + name\n\nvalue = "😀é" + f("abc")  # ü\n'
+
+
+def scripted(*arguments):
+    return [sys.executable, str(SCRIPTED_SERVER), *map(str, arguments)]
+
+
+def released(folder, version, text):
+    path = folder / f"pkg-{version}" / "a.py"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    return str(path.parent)
+
+
+def pair(folder):
+    return ["--old", released(folder, "1", OLD), "--new", released(folder, "2", NEW)]
+
+
+# Playing.
+
+
+def test_a_whole_trace_arrives_at_the_new_text_and_a_pause_at_its_end(tmp_path, monkeypatch):
+    changes = [Change("sub/a.py", OLD, NEW), Change("b.py", "x = 1\n", NEW)]
+    actions = [a for a in trace(changes, Random(0)) if a.kind is not Kind.PAUSE]
+    with Client(Connection(scripted("silent"))) as client:
+        _initialize(client, tmp_path, {"reportUsage": True})
+        player = Player(client, tmp_path, {c.path: c.old for c in changes})
+        steps = [player.step(action) for action in actions]
+        assert player.step(Action(Kind.PAUSE, "", 0)).over
+        seen = usages(client.connection)
+        assert player.step(actions[0]).asked
+        monkeypatch.setattr(player_module, "PAUSE_DEADLINE_S", 0.0)
+        assert not player.step(Action(Kind.PAUSE, "", 0)).over  # it has had no time to read
+    assert [step.kind for step in steps] == [action.kind for action in actions]
+    for change in changes:
+        assert (tmp_path / change.path).read_text(encoding="utf-8") == NEW
+    found = costs(steps, seen)
+    assert len(found) == sum(action.asks for action in actions)
+    assert {cost.source for cost in found} <= {"model", "typed"}
+
+
+def test_typing_through_is_told_apart(tmp_path):
+    text = "first = 1\nsecond = first + first\n"
+    (tmp_path / "new.py").write_text(text)
+    typed = (Action(Kind.TYPE, "a.py", at + 1, Edit(at, at, text[at])) for at in range(10, 20))
+    played = play(
+        scripted("knows", tmp_path / "new.py"),
+        {},
+        {"a.py": text[:10]},
+        [Action(Kind.OPEN, "a.py", 0), *typed],
+    )
+    figures = report([played]).kinds["type"]
+    assert figures.actions == 10
+    assert figures.typed_through >= 8
+    assert report([played]).unreported == 0
+
+
+def test_the_environment_is_as_before(monkeypatch):
+    for before in ("somewhere", None):
+        if before is None:
+            monkeypatch.delenv(player_module.CACHE_VARIABLE, raising=False)
+        else:
+            monkeypatch.setenv(player_module.CACHE_VARIABLE, before)
+        with player_module._environment(player_module.CACHE_VARIABLE, "else"):
+            assert os.environ[player_module.CACHE_VARIABLE] == "else"
+        assert os.environ.get(player_module.CACHE_VARIABLE) == before
+
+
+def test_cpu_seconds_are_counted_where_they_can_be():
+    mine = cpu_seconds(os.getpid())
+    assert mine is None or mine > 0
+    assert mine is not None or not sys.platform.startswith("linux")
+    assert cpu_seconds(-1) is None
+
+
+# Counting.
+
+ASK = [
+    Step(Kind.TYPE, 0, True, 5.0),
+    Step(Kind.JUMP, 10, True, 7.0),
+    Step(Kind.TYPE, 20, True, 6.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ([(1, "model", 3), (11, "model", 300), (21, "model", 4)], [3, 300, 4]),
+        # A run is reported late: still it is that of the first question.
+        ([(12, "model", 3), (13, "model", 300), (21, "model", 4)], [3, 300, 4]),
+        ([(1, "model", 3), (11, "typed", 0), (21, "model", 4)], [3, "typed", 4]),
+        ([(11, "typed", 0), (21, "model", 3), (22, "model", 4)], [3, "typed", 4]),
+        ([(1, "model", 3)], [3, "", ""]),
+        ([], ["", "", ""]),
+    ],
+)
+def test_costs_belong_to_their_questions(seen, expected):
+    found = costs(ASK, [Usage(*each, cold=False) for each in seen])
+    got = [cost.tokens_waiting if cost.source == "model" else cost.source for cost in found]
+    assert got == expected
+
+
+def test_what_is_read_in_the_background_belongs_to_the_question_before():
+    steps = [ASK[0], Step(Kind.PAUSE, 1), *ASK[1:]]
+    seen = [Usage(i, "background", tokens, False) for i, tokens in ((2, 7), (9, 1), (10, 20))]
+    assert [cost.tokens_background for cost in costs(steps, seen)] == [8, 20, 0]
+
+
+def test_a_report_sums_up_all_traces():
+    first = Played(tuple(ASK), (Usage(1, "model", 3, False), Usage(11, "typed", 0, False)), 2.0)
+    second = Played((ASK[0], Step(Kind.PAUSE, 3, over=False)), (Usage(1, "model", 9, True),), 1.0)
+    both = report([first, second])
+    assert list(both.kinds) == ["jump", "type"]
+    typing = both.kinds["type"]
+    assert (typing.actions, typing.cold, typing.tokens_waiting) == (3, 1, Spread(2, 3, 9))
+    assert both.kinds["jump"].typed_through == 1
+    assert (both.keystrokes, both.cpu_s, both.cpu_s_per_1000_keystrokes) == (3, 3.0, 1000.0)
+    assert (both.unreported, both.pauses, both.pauses_without_end) == (1, 1, 1)
+    assert report([first, Played((), (), None)]).cpu_s is None
+    assert costs(ASK[:1], []) == [Cost(Kind.TYPE, 5.0, "")]
+
+
+def test_figures_of_nothing_are_null_in_json():
+    result = as_json(report([Played(tuple(ASK), (), None)]))
+    assert result["kinds"]["jump"]["tokens_waiting"] == {"count": 0, "median": None, "p95": None}
+    json.loads(json.dumps(result, allow_nan=False))
+
+
+def test_the_table_fits_into_a_terminal():
+    steps = [Step(kind, at, True, 1234.0) for at, kind in enumerate(Kind)]
+    seen = [Usage(at, "model", 12345, True) for at in range(len(steps))]
+    played = Played(tuple(steps * 3), (*seen, Usage(99, "background", 12345, True)), 1.0)
+    console = Console(width=80, file=io.StringIO())
+    show(report([played]), console)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert all(f"\n {kind.value} " in text for kind in Kind)
+
+
+# The command line.
+
+
+def test_the_program_prints_a_table_and_json(tmp_path, capsys):
+    arguments = [*pair(tmp_path), "--keys", "12", "--json"]
+    assert main(arguments, scripted("silent")) == 0
+    out, err = capsys.readouterr()
+    assert "waiting" in err
+    assert "12 keystrokes" in err
+    told = json.loads(out.splitlines()[-1])
+    assert told["keystrokes"] == 12
+    assert told["projects"][0]["old"] == "pkg-1"
+    assert "type" in told["kinds"]
+    assert told["unreported"] == told["pauses_without_end"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda given: given[:2] + given, "as many --new as --old"),
+        (lambda given: [*given, "--keys", "-1"], "from 0 up"),
+        (lambda given: [*given[:2], "--new", given[1]], "no Python file that differs"),
+    ],
+)
+def test_wrong_arguments_end_with_a_sentence(tmp_path, change, words):
+    with pytest.raises(SystemExit, match=words):
+        main(change(pair(tmp_path)), scripted("silent"))
+
+
+def test_a_failing_server_ends_it_with_a_sentence(tmp_path):
+    with pytest.raises(SystemExit, match="The server says: There is no model"):
+        main(pair(tmp_path), scripted("broken"))
