@@ -182,7 +182,7 @@ class Worker:
         board = self._board
         together = len(board.keep) // len(board.losses)
         lanes = slice(group * together, (group + 1) * together)
-        self._write_gradients_to(board.gradients[group].zero_())
+        point_gradients_to(board.gradients[group].zero_(), self._model)
         device = board.weights.device.type
         before = tuple(t[lanes] for t in board.states)
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
@@ -191,12 +191,6 @@ class Worker:
         board.losses[group] = loss.detach()
         for old, new in zip(before, after, strict=True):
             old.copy_(new.detach())
-
-    def _write_gradients_to(self, row: Tensor) -> None:
-        start = 0
-        for p in self._model.parameters():
-            p.grad = row[start : start + p.numel()].view_as(p)
-            start += p.numel()
 
 
 def loss_of(model: Mamba2, tokens: Tensor, flat: Flat, keep: Tensor) -> tuple[Tensor, Flat]:
@@ -209,9 +203,21 @@ def loss_of(model: Mamba2, tokens: Tensor, flat: Flat, keep: Tensor) -> tuple[Te
 
 
 def _bind(model: Mamba2, weights: Tensor) -> None:
+    for p, part in _parts(model, weights):
+        p.data = part
+
+
+def point_gradients_to(row: Tensor, model: Mamba2) -> None:
+    """Make the gradients of `model` views of `row` (w,)."""
+    for p, part in _parts(model, row):
+        p.grad = part
+
+
+def _parts(model: Mamba2, row: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each parameter with its part of a row (w,) of the board."""
     start = 0
     for p in model.parameters():
-        p.data = weights[start : start + p.numel()].view_as(p)
+        yield p, row[start : start + p.numel()].view_as(p)
         start += p.numel()
 
 

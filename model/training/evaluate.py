@@ -8,7 +8,6 @@ calibration, layouts. Every subject meets the same cases. Knows no editor and no
 from __future__ import annotations
 
 import json
-import math
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -122,7 +121,9 @@ class Sheet:
 
 
 def bits(sheet: Sheet) -> dict[str, Any]:
-    return {"bits_per_byte": ratio_of(sheet.nats, [_bits(text) for text in sheet.cases.texts])}
+    return {
+        "bits_per_byte": ratio_of(sheet.nats, [layouts.bits_in(text) for text in sheet.cases.texts])
+    }
 
 
 def mid_line(sheet: Sheet) -> dict[str, Any]:
@@ -203,18 +204,13 @@ def measure(
 
 def float_report(int8: Subject, whole: Subject, texts: Sequence[str]) -> dict[str, Any]:
     """What storing weights in 8 bits costs, in bits per byte of the same texts."""
-    sizes = [_bits(text) for text in texts]
+    sizes = [layouts.bits_in(text) for text in texts]
     mine, theirs = [int8.nats(text) for text in texts], [whole.nats(text) for text in texts]
     return {
         "bits_per_byte": ratio_of(mine, sizes),
         "float_bits_per_byte": ratio_of(theirs, sizes),
         "relative_change": ratio_of([a - b for a, b in zip(mine, theirs, strict=True)], theirs),
     }
-
-
-def _bits(text: str) -> float:
-    """The bytes of `text`, in the unit that makes nats over it bits per byte."""
-    return len(text.encode()) * math.log(2)
 
 
 @dataclass(frozen=True)

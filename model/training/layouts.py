@@ -102,7 +102,7 @@ def workspace_report(judged: Sequence[Target], nats: Sequence[Sequence[float]]) 
 
     `nats` are those of `workspace_nats`, of each target.
     """
-    bits = [_bits(target.text) for target in judged]
+    bits = [bits_in(target.text) for target in judged]
     rows = {}
     for i, tokens in enumerate(WORKSPACE_TOKENS):
         mine = [each[i] for each in nats]
@@ -114,7 +114,7 @@ def workspace_report(judged: Sequence[Target], nats: Sequence[Sequence[float]]) 
     return rows
 
 
-def _bits(text: str) -> float:
+def bits_in(text: str) -> float:
     """The bytes of `text`, in the unit that makes nats over it bits per byte."""
     return len(text.encode()) * math.log(2)
 
@@ -152,7 +152,7 @@ def under_anchors(engine: Engine, cursor: Cursor) -> list[Anchored]:
         nats = nats_after(engine, read, middle)
         tokens, _ = fim.anchored(markers, settled, written_at, suffix)
         trial = trial_of(cursor.truth, _written(engine, tokens, typed.tail))
-        found.append(Anchored(nats, _bits(cursor.truth), trial))
+        found.append(Anchored(nats, bits_in(cursor.truth), trial))
     return found
 
 

@@ -34,7 +34,7 @@ from ..mamba2 import Mamba2
 from ..tokenizer import Tokenizer
 from ..weights import load_tensors
 from .corpus import read
-from .crew import Board, Crew, hired
+from .crew import Board, Crew, hired, point_gradients_to
 from .examples import Mix
 from .feed import Chunk, feed, plans_of
 from .optimizers import optimizers_for, schedule
@@ -126,10 +126,7 @@ class Run:
         recipe = self._recipe
         gradient = self._board.gradients[0]
         gradient *= torch.clamp(1 / (gradient.norm() + 1e-6), max=1.0)
-        start = 0
-        for p in self._model.parameters():
-            p.grad = gradient[start : start + p.numel()].view_as(p)
-            start += p.numel()
+        point_gradients_to(gradient, self._model)
         rates = (recipe.muon_lr * rate, recipe.adam_lr * rate)
         for optimizer, lr in zip(self._optimizers, rates, strict=True):
             for group in optimizer.param_groups:
