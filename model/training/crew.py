@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import queue
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Board:
             tensor.share_memory_()  # type: ignore[no-untyped-call]
 
 
-class Crew:
+class Crew(ABC):
     """Computes the gradients of a step; use `hired` to get one."""
 
     def __init__(self, board: Board) -> None:
@@ -86,8 +87,9 @@ class Crew:
         total /= self.groups
         return self.board.losses.mean().item()
 
+    @abstractmethod
     def _all_groups(self) -> None:
-        raise NotImplementedError
+        """Take every group of lanes a chunk further."""
 
 
 class _Alone(Crew):
