@@ -7,9 +7,26 @@ protocol and `Scripted`, its stand-in for tests. Plain data only: no torch, no L
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another file of the workspace, as it stands on the disk (line feeds only)."""
+
+    path: str  # relative to its workspace folder, with slashes: the model reads it
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Appetite:
+    """How much of the workspace helps a model, in tokens, and what a token is in characters."""
+
+    read_tokens: int  # into the state
+    recalled_tokens: int  # by the memory, those that are read included
+    chars_per_token: float = 3.5
 
 
 @dataclass(frozen=True)
@@ -20,6 +37,12 @@ class Context:
     offset: int  # of the cursor, in code points
     path: str  # names the text from request to request
     language: str = ""
+    # Least recently touched first; the last ones stand nearest to the text.
+    neighbours: tuple[Neighbour, ...] = ()  # to be read into the state, in this order
+    recalled: tuple[Neighbour, ...] = ()  # for the memory alone
+    # Code points at the text's start that stand on the disk as well, in a file that may be kept
+    # there in another form; nothing after them is ever written.
+    saved_chars: int = 0
 
     @property
     def prefix(self) -> str:
