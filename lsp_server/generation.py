@@ -14,7 +14,7 @@ from threading import Event
 
 from ..model.completer import Context, Piece, Usage
 from . import shape
-from .requests import Suggestion, Trigger
+from .requests import CompletionRequest, Suggestion, Trigger
 from .settings import Settings
 
 # Closing characters that an editor puts right of the cursor, or lets the user type over.
@@ -27,7 +27,7 @@ class Generation:
     """Lives on the event loop's thread; the engine's thread only sends it pieces."""
 
     context: Context
-    trigger: Trigger
+    request: CompletionRequest  # that began it
     max_tokens: int = 0  # after which the model is stopped; 0: not known
     stop: Event = field(default_factory=Event)
     pieces: list[Piece] = field(default_factory=list)
@@ -63,6 +63,10 @@ class Generation:
     def change(self) -> Coroutine[None, None, bool]:
         """Wait for the next piece or the end, counted from this call and not from the await."""
         return self._changed.wait()
+
+    @property
+    def trigger(self) -> Trigger:
+        return self.request.trigger
 
     @property
     def cold(self) -> bool:

@@ -36,7 +36,7 @@ def complete_at(place: str, model: Path | None) -> dict[str, Any]:
         completer = open_completer(model)
     except ModelFolderError as error:
         raise PlaceError(str(error)) from None
-    generation = Generation(request.context, Trigger.INVOKED)
+    generation = Generation(request.context, request)
     sampling = Sampling(max_tokens=BLOCK_TOKENS)
     for piece in completer.complete(request.context, sampling, generation.stop):
         generation.add(piece)

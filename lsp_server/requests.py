@@ -1,6 +1,6 @@
 """A request for a completion, and the answer to it, as values.
 
-Owns `CompletionRequest`, `Suggestion` and how a request becomes a model's `Context`. Knows
+Owns `CompletionRequest`, `Suggestion`, `Cost` and how a request becomes a model's `Context`. Knows
 nothing of how either travels. Offsets are code points of the snapshot's text.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
-from ..model.completer import Context
+from ..model.completer import Context, Usage
 from .documents import Snapshot
 
 
@@ -29,8 +30,9 @@ class CompletionRequest:
     trigger: Trigger
     selected_start: int = 0  # where the selected entry's range starts, if there is one
     selected_text: str = ""
+    number: int | str | None = None  # the client's own, by which it is told what it cost
 
-    @property
+    @cached_property
     def context(self) -> Context:
         """What the model sees: line breaks are line feeds, and a selected entry is typed out."""
         text, offset = self.snapshot.text, self.offset
@@ -42,6 +44,16 @@ class CompletionRequest:
         before = _line_feeds(text[:typed] + self.selected_text)
         text, offset = before + _line_feeds(text[offset:]), len(before)
         return Context(text, offset, self.snapshot.uri, self.snapshot.language)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run of the model took, or an answer without one."""
+
+    uri: str
+    usage: Usage
+    source: str  # model, typed or background
+    request: int | str | None = None  # the number of the request that began it
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ handler takes a snapshot first, calls the session, and converts. Knows no model.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,30 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from ..model import open_completer
-from ..model.completer import Completer, Usage
+from ..model.completer import Completer
 from ..model.errors import ModelFolderError
-from .documents import UnknownDocument
+from .cache import states_folder
+from .documents import Snapshot, UnknownDocument
+from .items import inline_item, plain_item
+from .neighbourhood import file_of
+from .progress import shown
+from .project import Project
 from .protocol import Protocol
-from .requests import CompletionRequest, Suggestion, Trigger
+from .requests import CompletionRequest, Cost, Suggestion, Trigger
+from .rules import Verdict
 from .session import Session
 from .settings import Settings, read_settings
+from .statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
 STATUS = "stateline/didChangeStatus"
 USAGE = "stateline/usage"
+STATISTICS = "stateline.statistics"
 PARENT_POLL_S = 5.0
-PROGRESS_ANSWER_S = 1.0
+_FILES = types.FileOperationRegistrationOptions(
+    [types.FileOperationFilter(types.FileOperationPattern("**/*"), scheme="file")]
+)
 
 
 class StatelineServer(LanguageServer):
@@ -45,6 +54,9 @@ class StatelineServer(LanguageServer):
         super().__init__("stateline", version("stateline"), protocol_cls=Protocol)
         self.settings = Settings()
         self.session: Session | None = None
+        self.project: Project | None = None
+        self.roots: list[str] = []
+        self.statistics = Statistics()
         self.status: dict[str, Any] = {}
         self.background: set[asyncio.Task[None]] = set()
         self.protocol.capability_policy = self._advertise
@@ -59,8 +71,33 @@ class StatelineServer(LanguageServer):
             capabilities.completion_provider = None
 
     def start_session(self) -> None:
-        self.session = Session(self._open_completer, self.settings, self._report)
+        roots = [Path(path) for uri in self.roots if (path := file_of(uri))]
+        self.project = Project(roots, self.settings.exclude, self._forget)
+        self.session = Session(
+            self._open_completer, self.settings, self._report, self.project.neighbourhood
+        )
         self.spawn(self._load(self.session.load()))
+
+    def completes(self, snapshot: Snapshot) -> bool:
+        """Whether this document gets completion; if its file may not be read, say why."""
+        if self.project is None or not self.settings.completes(snapshot.language):
+            return False
+        if self.project.verdict(snapshot.uri) in (Verdict.EXCLUDED, Verdict.SECRET):
+            self._say_once(self.project.why(snapshot.uri), "Inactive")
+            return False
+        if self.status.get("kind") == "Inactive":
+            self._say_once("Ready", "Normal")
+        return True
+
+    def touched(self, uri: str) -> None:
+        """The user works on this document."""
+        if self.project is not None:
+            self.project.touched(uri)
+
+    def changed(self, uris: Iterable[str]) -> None:
+        """These files changed, came or went."""
+        if self.project is not None:
+            self.project.changed(uris)
 
     def spawn(self, coroutine: Any) -> None:
         """Run a task that no request waits for."""
@@ -73,20 +110,35 @@ class StatelineServer(LanguageServer):
         self.status = {"busy": busy, "message": message, "kind": kind}
         self.protocol.notify(STATUS, self.status)
 
-    def _report(self, uri: str, usage: Usage, source: str) -> None:
-        logger.debug("%s: %s", source, usage)
+    def _say_once(self, message: str, kind: str) -> None:
+        if self.status.get("message") != message:
+            self.say(message, kind)
+
+    def _report(self, cost: Cost) -> None:
+        logger.debug("request %s, %s: %s", cost.request, cost.source, cost.usage)
+        self.statistics.add(cost)
         if self.settings.report_usage:
-            values = {_camel(name): value for name, value in asdict(usage).items()}
-            self.protocol.notify(USAGE, {"uri": uri, "source": source, **values})
+            values = {_camel(name): value for name, value in asdict(cost.usage).items()}
+            about = {"uri": cost.uri, "source": cost.source, "request": cost.request}
+            self.protocol.notify(USAGE, {**about, **values})
+
+    def _forget(self, files: frozenset[Path]) -> None:
+        if self.session is not None:
+            self.session.forget(files)
 
     def _open_completer(self) -> Completer:
-        folder = Path(self.settings.model).expanduser() if self.settings.model else None
-        budget_bytes = self.settings.memory_mib << 20
-        return open_completer(folder, budget_bytes=budget_bytes, threads=self.settings.threads)
+        settings = self.settings
+        return open_completer(
+            Path(settings.model).expanduser() if settings.model else None,
+            budget_bytes=settings.memory_mib << 20,
+            threads=settings.threads,
+            states=states_folder(),
+            workspace_tokens=settings.workspace_tokens,
+        )
 
     async def _load(self, loading: asyncio.Future[None]) -> None:
         self.say("Loading the model", busy=True)
-        async with _work_done(self, "Stateline: loading the model"):
+        async with shown(self, "stateline/load", "Stateline: loading the model"):
             try:
                 await loading
             except ModelFolderError as error:
@@ -115,39 +167,13 @@ def _camel(name: str) -> str:
     return first + "".join(part.title() for part in rest)
 
 
-@contextlib.asynccontextmanager
-async def _work_done(server: StatelineServer, title: str) -> AsyncIterator[None]:
-    """Show progress in clients that can."""
-    token = "stateline/load"
-    if not await _agreed_on(server, token):
-        yield
-        return
-    server.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title))
-    try:
-        yield
-    finally:
-        server.work_done_progress.end(token, types.WorkDoneProgressEnd())
-
-
-async def _agreed_on(server: StatelineServer, token: str) -> bool:
-    """Whether the client takes progress under this token; silence is a no."""
-    window = server.protocol.client_capabilities.window
-    if window is None or not window.work_done_progress:
-        return False
-    create = server.work_done_progress.create_async(token)
-    try:
-        await asyncio.wait_for(asyncio.shield(create), PROGRESS_ANSWER_S)
-    except Exception:
-        return False
-    return True
-
-
 def create_server() -> StatelineServer:
     """A server with all its handlers; it serves one client."""
     server = StatelineServer()
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
+        server.roots = _roots(params)
         server.settings, complaints = read_settings(params.initialization_options)
         for complaint in complaints:
             logger.warning("%s", complaint)
@@ -166,7 +192,8 @@ def create_server() -> StatelineServer:
         suggestion = await _suggest(server, request)
         if request is None or suggestion is None:
             return None
-        return types.InlineCompletionList([_inline_item(server, request, suggestion)])
+        item = inline_item(request, suggestion, server.protocol.encoding)
+        return types.InlineCompletionList([item])
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())
     async def completion(params: types.CompletionParams) -> types.CompletionList | None:
@@ -174,26 +201,71 @@ def create_server() -> StatelineServer:
         suggestion = await _suggest(server, request)
         if request is None or suggestion is None:
             return None
-        return types.CompletionList(True, [_plain_item(server, request, suggestion)])
-
-    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-    def did_open(params: types.DidOpenTextDocumentParams) -> None:
-        snapshot = server.protocol.documents.snapshot(params.text_document.uri)
-        if server.session is not None and server.settings.completes(snapshot.language):
-            # Where the cursor will be is unknown. The end is as good for all texts of one window.
-            request = CompletionRequest(snapshot, len(snapshot.text), Trigger.AUTOMATIC)
-            server.session.read_ahead(request.context)
+        item = plain_item(request, suggestion, server.protocol.encoding)
+        return types.CompletionList(True, [item])
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def did_change_configuration(_: types.DidChangeConfigurationParams) -> None:
         """Settings are read once, from initializationOptions; some clients send this at once."""
 
+    @server.command(STATISTICS)
+    async def statistics() -> dict[str, Any]:
+        """What this session cost, and which states are held."""
+        held = await server.session.held() if server.session else {}
+        return {**server.statistics.as_json(), "held": held}
+
     @server.feature(types.SHUTDOWN)
-    def shutdown(_: Any) -> None:
+    async def shutdown(_: Any) -> None:
         if server.session is not None:
             server.session.close()
+        if server.project is not None:
+            await asyncio.to_thread(server.project.close)
 
+    _follow_files(server)
     return server
+
+
+def _follow_files(server: StatelineServer) -> None:
+    """The handlers for what happens to documents and files."""
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def did_open(params: types.DidOpenTextDocumentParams) -> None:
+        snapshot = server.protocol.documents.snapshot(params.text_document.uri)
+        session = server.session
+        if session is not None and server.completes(snapshot):
+            server.touched(snapshot.uri)
+            # Where the cursor will be is unknown. The end is as good for all texts of one window.
+            session.read_ahead(CompletionRequest(snapshot, len(snapshot.text), Trigger.AUTOMATIC))
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def did_change(params: types.DidChangeTextDocumentParams) -> None:
+        server.touched(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def did_save(params: types.DidSaveTextDocumentParams) -> None:
+        if server.project is not None:
+            server.project.saved(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def did_close(params: types.DidCloseTextDocumentParams) -> None:
+        if server.project is not None:
+            server.project.neighbourhood.close(params.text_document.uri)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
+        server.changed(change.uri for change in params.changes)
+
+    @server.feature(types.WORKSPACE_DID_CREATE_FILES, _FILES)
+    def did_create_files(params: types.CreateFilesParams) -> None:
+        server.changed(file.uri for file in params.files)
+
+    @server.feature(types.WORKSPACE_DID_DELETE_FILES, _FILES)
+    def did_delete_files(params: types.DeleteFilesParams) -> None:
+        server.changed(file.uri for file in params.files)
+
+    @server.feature(types.WORKSPACE_DID_RENAME_FILES, _FILES)
+    def did_rename_files(params: types.RenameFilesParams) -> None:
+        server.changed(uri for file in params.files for uri in (file.old_uri, file.new_uri))
 
 
 async def _suggest(server: StatelineServer, request: CompletionRequest | None) -> Suggestion | None:
@@ -215,12 +287,13 @@ def _request(
     except UnknownDocument as error:
         logger.warning("%s", error)
         return None
-    if not server.settings.completes(snapshot.language):
+    if not server.completes(snapshot):
         return None
     encoding = server.protocol.encoding
     position = params.position
     offset = snapshot.lines.offset_of(position.line, position.character, encoding)
-    request = CompletionRequest(snapshot, offset, Trigger(trigger))
+    number = server.protocol.msg_id
+    request = CompletionRequest(snapshot, offset, Trigger(trigger), number=number)
     selected = context.selected_completion_info if context else None
     if selected is None:
         return request
@@ -231,59 +304,14 @@ def _request(
     on_this_line = selected.range.start.line == position.line and start <= offset
     if not on_this_line or not selected.text.startswith(typed):
         return None  # the popup would replace what was typed; nothing can extend both
-    return CompletionRequest(snapshot, offset, Trigger(trigger), start, selected.text)
+    return replace(request, selected_start=start, selected_text=selected.text)
 
 
-def _inline_item(
-    server: StatelineServer, request: CompletionRequest, suggestion: Suggestion
-) -> types.InlineCompletionItem:
-    text, range_ = _edit(server, request, suggestion)
-    return types.InlineCompletionItem(insert_text=text, range=range_)
-
-
-def _plain_item(
-    server: StatelineServer, request: CompletionRequest, suggestion: Suggestion
-) -> types.CompletionItem:
-    """One preselected entry, labelled with its first line and what stands before it."""
-    text, range_ = _edit(server, request, suggestion)
-    start = request.offset
-    while start > 0 and (
-        request.snapshot.text[start - 1].isalnum() or request.snapshot.text[start - 1] == "_"
-    ):
-        start -= 1
-    word = request.snapshot.text[start : request.offset]
-    label = (word + text).strip().partition("\n")[0]
-    return types.CompletionItem(
-        label=label,
-        kind=types.CompletionItemKind.Text,
-        detail="Stateline",
-        filter_text=word or label,
-        preselect=True,
-        sort_text="0",
-        text_edit=types.TextEdit(
-            range=types.Range(_position(server, request, start), range_.end), new_text=word + text
-        ),
-    )
-
-
-def _edit(
-    server: StatelineServer, request: CompletionRequest, suggestion: Suggestion
-) -> tuple[str, types.Range]:
-    """The text to insert, with the document's own line breaks, and what it replaces."""
-    text, start = suggestion.text, request.offset
-    if request.selected_text:  # the item must replace the popup's range and extend its text
-        text, start = request.selected_text + text, request.selected_start
-    if "\r\n" in request.snapshot.text:
-        text = text.replace("\n", "\r\n")
-    elif "\r" in request.snapshot.text and "\n" not in request.snapshot.text:
-        text = text.replace("\n", "\r")
-    end = request.offset + suggestion.overwrites
-    return text, types.Range(_position(server, request, start), _position(server, request, end))
-
-
-def _position(server: StatelineServer, request: CompletionRequest, offset: int) -> types.Position:
-    lines = request.snapshot.lines
-    return types.Position(*lines.position_of(offset, server.protocol.encoding))
+def _roots(params: types.InitializeParams) -> list[str]:
+    """The URIs of the workspace folders."""
+    if params.workspace_folders:
+        return [folder.uri for folder in params.workspace_folders]
+    return [params.root_uri] if params.root_uri else []
 
 
 async def _end_with(process_id: int) -> None:

@@ -1,8 +1,8 @@
-"""One editor's use of one model: which request runs, which waits, what happens while idle.
+"""One editor's use of one model: which request runs, and which waits.
 
-Owns the engine's thread, the generation in progress and the idle reading. All methods are
-called on the event loop's thread. Knows nothing of the protocol, and of the model only that
-it is a `Completer`.
+Owns the engine's thread and the generation in progress; what happens in between is `idle`'s. All
+methods are called on the event loop's thread. Knows nothing of the protocol, and of the model only
+that it is a `Completer`.
 
 A newer request supersedes an older one, which is answered with nothing; but while what was
 typed agrees with what is being written, the writing goes on and answers the newer one.
@@ -13,14 +13,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from threading import Event
+from typing import Any
 
-from ..model.completer import Completer, Context, Piece, Sampling, Usage
+from ..model.completer import Appetite, Completer, Context, Piece, Sampling, Usage
 from . import shape
 from .generation import Generation, answer, probability
-from .requests import CompletionRequest, Suggestion, Trigger
+from .idle import Idle
+from .neighbourhood import Neighbourhood
+from .requests import CompletionRequest, Cost, Suggestion, Trigger
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -42,18 +47,19 @@ class Session:
         self,
         load: Callable[[], Completer],
         settings: Settings,
-        report: Callable[[str, Usage, str], None] = lambda path, usage, source: None,
+        report: Callable[[Cost], None] = lambda cost: None,
+        neighbourhood: Neighbourhood | None = None,
     ) -> None:
-        """`report` is told of each request: path, cost, and model, typed or background."""
+        """`report` is told what each run of the model cost."""
         self._settings = settings
         self._report = report
         self._load = load
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._generation: Generation | None = None
-        self._warming = Event()
         self._newest: object = None
-        self._idle: asyncio.TimerHandle | None = None
+        self.neighbourhood = neighbourhood or Neighbourhood(None)
+        self._idle = Idle(self.neighbourhood, self._appetite, self._read_ahead)
         self._completer: Completer | None = None
         self._closed = False
 
@@ -71,7 +77,8 @@ class Session:
         if self._closed:
             return None
         self._supersede(request)
-        context = request.context
+        around = self.neighbourhood.around(request.snapshot.uri)
+        context = replace(request.context, around=around)
         continued = self._continued(context, request.trigger)
         generation = continued or self._start(context, request)
         try:
@@ -86,18 +93,34 @@ class Session:
         if not self._awaits(request):
             return None
         if continued:
-            self._report(context.path, Usage(), "typed")
+            self._report(Cost(context.path, Usage(), "typed", request.number))
         if not generation.cold:
-            self.read_ahead(context)
+            self.read_ahead(request)
         elif continued:  # this request stopped the reading that `_finish` began
-            self._warm(context)
+            self._idle.begin(request, 0)
         return suggestion
 
-    def read_ahead(self, context: Context) -> None:
+    def read_ahead(self, request: CompletionRequest) -> None:
         """Once nothing is asked for a moment, read what the next request will need."""
-        self._stop_idling()
         if not self._closed:
-            self._idle = self._loop.call_later(IDLE_S, self._warm, context)
+            self._idle.begin(request, IDLE_S)
+
+    def forget(self, files: Collection[Path]) -> asyncio.Future[None]:
+        """Drop all that was read from these files; done when no state and no cache has it."""
+        self.neighbourhood.drop(files)
+        self._idle.stop()
+        if self._generation is not None:
+            self._generation.cancel()
+        names = list(map(str, files))
+        if self._closed:
+            return asyncio.ensure_future(asyncio.sleep(0))
+        return self._loop.run_in_executor(self._thread, self._forget, names)
+
+    async def held(self) -> dict[str, Any]:
+        """The states that the model holds, by why it does."""
+        if self._closed:
+            return {}
+        return await self._loop.run_in_executor(self._thread, self._ask_held)
 
     def close(self) -> None:
         """Stop at once; the thread ends with its current token or chunk, or once it has loaded.
@@ -105,14 +128,14 @@ class Session:
         Requests that wait are answered with None, and so are all later ones.
         """
         self._closed = True
-        self._stop_idling()
+        self._idle.stop()
         if self._generation is not None:
             self._generation.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _supersede(self, request: CompletionRequest) -> None:
         """Make a request the newest; those that wait see it at once and give up."""
-        self._stop_idling()
+        self._idle.stop()
         self._newest = request
         if self._generation is not None:
             self._generation.wake()
@@ -136,7 +159,7 @@ class Session:
             self._generation.cancel()
         enough = _Enough(context.prefix, request.trigger, self._settings)
         max_tokens = BLOCK_TOKENS if enough.block else LINE_TOKENS
-        self._generation = generation = Generation(context, request.trigger, max_tokens)
+        self._generation = generation = Generation(context, request, max_tokens)
         future = self._loop.run_in_executor(self._thread, self._write, generation, enough)
         future.add_done_callback(lambda f: self._finish(generation, f))
         return generation
@@ -148,11 +171,11 @@ class Session:
         generation.finish()
         if generation.usage is None:
             return
-        self._report(generation.context.path, generation.usage, "model")
+        request = generation.request
+        self._report(Cost(request.snapshot.uri, generation.usage, "model", request.number))
         if generation.cold and generation is self._generation and not self._closed:
             # Who types on without a pause would otherwise get cold answers for ever.
-            self._stop_idling()
-            self._warm(generation.context)
+            self._idle.begin(request, 0)
 
     async def _answered(
         self, generation: Generation, context: Context, request: CompletionRequest
@@ -178,15 +201,12 @@ class Session:
         if self._newest is request and not generation.done:
             generation.cancel()
 
-    def _stop_idling(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-        self._warming.set()
+    async def _appetite(self) -> Appetite:
+        """The model's, once it is loaded."""
+        return await self._loop.run_in_executor(self._thread, self._ask_appetite)
 
-    def _warm(self, context: Context) -> None:
-        self._idle = None
-        stop = self._warming = Event()
-        self._loop.run_in_executor(self._thread, self._read, context, stop)
+    async def _read_ahead(self, context: Context, stop: Event) -> int:
+        return await self._loop.run_in_executor(self._thread, self._read, context, stop)
 
     # Below this line, everything runs on the engine's thread.
 
@@ -199,14 +219,27 @@ class Session:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(listener, *values)
 
-    def _read(self, context: Context, stop: Event) -> None:
+    def _read(self, context: Context, stop: Event) -> int:
+        """Read some; how many tokens are left, 0 where there is no use in going on."""
         if self._completer is None or stop.is_set():
-            return
+            return 0
         try:
             usage = self._completer.warm(context, stop)
-            self._tell(self._report, context.path, usage, "background")
         except Exception as error:
             logger.error("Reading ahead failed: %s", type(error).__name__, exc_info=error)
+            return 0
+        self._tell(self._report, Cost(context.path, usage, "background"))
+        return usage.tokens_left
+
+    def _ask_appetite(self) -> Appetite:
+        return self._completer.appetite if self._completer else Appetite()
+
+    def _ask_held(self) -> dict[str, Any]:
+        return dict(self._completer.held()) if self._completer else {}
+
+    def _forget(self, files: list[str]) -> None:
+        if self._completer is not None:
+            self._completer.forget(files)
 
     def _write(self, generation: Generation, enough: _Enough) -> None:
         if self._completer is None or generation.stop.is_set():

@@ -25,6 +25,8 @@ class Settings:
     confidence: float = 0.4  # least probability of a line that is shown unasked
     multi_line: bool = True
     memory_mib: int = 96  # budget for states in memory
+    workspace_tokens: int = 0  # of other files, read before the open one; 0: as many as help
+    exclude: tuple[str, ...] = ()  # patterns of files that are never read, as in .gitignore
     threads: int = 0  # of the model; 0: as many as help
     ghost_text: bool = False  # the client draws inline completions without declaring them
     report_usage: bool = False  # send `stateline/usage` after each request
@@ -51,6 +53,16 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "confidence": ("confidence", _number(0, 1), "a number from 0 to 1"),
     "multiLine": ("multi_line", lambda v: isinstance(v, bool), "true or false"),
     "memoryMiB": ("memory_mib", _whole(8, 65536), "a whole number from 8 to 65536"),
+    "workspaceTokens": (
+        "workspace_tokens",
+        _whole(0, 1 << 20),
+        f"a whole number from 0 to {1 << 20}",
+    ),
+    "exclude": (
+        "exclude",
+        lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v),
+        "a list of patterns",
+    ),
     "threads": ("threads", _whole(0, 256), "a whole number from 0 to 256"),
     "reportUsage": ("report_usage", lambda v: isinstance(v, bool), "true or false"),
     "ghostText": ("ghost_text", lambda v: isinstance(v, bool), "true or false"),

@@ -6,6 +6,7 @@ package imports no torch: `open_completer` does, when it is called.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,27 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def open_completer(
-    folder: Path | None = None, *, budget_bytes: int = 96 << 20, threads: int = 0
+    folder: Path | None = None,
+    *,
+    budget_bytes: int = 96 << 20,
+    threads: int = 0,
+    states: Path | None = None,
+    workspace_tokens: int = 0,
 ) -> Completer:
     """A completer on a model folder, or on the embedded model; takes seconds.
 
-    Raises ModelFolderError, whose message is for the user.
+    `states` is the folder where states are kept for the next time. `workspace_tokens` of other
+    files are read before the open one; 0: as many as help this model. Raises ModelFolderError, whose message is for the user.
     """
     import torch
 
     from .engine import Engine
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Engine.open(folder or PRETRAINED, device, budget_bytes, threads)
+    engine = Engine.open(folder or PRETRAINED, device, budget_bytes, threads, states)
+    if workspace_tokens:
+        engine.appetite = replace(engine.appetite, read_tokens=workspace_tokens)
+    return engine
 
 
 def describe_runtime() -> str:

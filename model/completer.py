@@ -6,7 +6,7 @@ protocol and `Scripted`, its stand-in for tests. Plain data only: no torch, no L
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Protocol
@@ -18,15 +18,30 @@ class Neighbour:
 
     path: str  # relative to its workspace folder, with slashes: the model reads it
     text: str = field(repr=False)
+    file: str = ""  # the absolute path
 
 
 @dataclass(frozen=True)
 class Appetite:
     """How much of the workspace helps a model, in tokens, and what a token is in characters."""
 
-    read_tokens: int  # into the state
-    recalled_tokens: int  # by the memory, those that are read included
+    read_tokens: int = 0  # into the state
+    recalled_tokens: int = 0  # by the memory, those that are read included
     chars_per_token: float = 3.5
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known of a text beyond itself."""
+
+    # Least recently touched first; the last ones stand nearest to the text.
+    read: tuple[Neighbour, ...] = ()  # into the state, in this order
+    recalled: tuple[Neighbour, ...] = ()  # by the memory alone
+    workspace: str = ""  # the folder
+    file: str = ""  # the absolute path of the text's own file
+    # Code points at the text's start that stand on the disk as well, in a file of which states may
+    # be kept there; nothing after them is.
+    saved_chars: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,12 +52,7 @@ class Context:
     offset: int  # of the cursor, in code points
     path: str  # names the text from request to request
     language: str = ""
-    # Least recently touched first; the last ones stand nearest to the text.
-    neighbours: tuple[Neighbour, ...] = ()  # to be read into the state, in this order
-    recalled: tuple[Neighbour, ...] = ()  # for the memory alone
-    # Code points at the text's start that stand on the disk as well, in a file that may be kept
-    # there in another form; nothing after them is ever written.
-    saved_chars: int = 0
+    around: Surroundings = Surroundings()
 
     @property
     def prefix(self) -> str:
@@ -78,6 +88,8 @@ class Usage:
     tokens_reused: int = 0  # held by the checkpoint that the reading went on from
     tokens_read: int = 0  # put through the model, the imposed tail included
     tokens_generated: int = 0
+    tokens_above: int = 0  # that stand before the anchor, other files included
+    tokens_left: int = 0  # after reading ahead, that are still to be read
     cold: bool = False  # answered from nearby text only, since too much was unread
     tokenise_ms: float = 0.0
     read_ms: float = 0.0
@@ -87,6 +99,11 @@ class Usage:
 class Completer(Protocol):
     """Sync on purpose: a generator is the streaming, closing it or `stop` is the cancelling."""
 
+    @property
+    def appetite(self) -> Appetite:
+        """How much of the workspace is worth giving it."""
+        ...
+
     def complete(
         self, context: Context, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
@@ -94,7 +111,18 @@ class Completer(Protocol):
         ...
 
     def warm(self, context: Context, stop: Event) -> Usage:
-        """Read what `complete` would read, so that it need not; may move the anchor."""
+        """Read some of what `complete` would read, so that it need not; may move the anchor.
+
+        To be called again while `tokens_left` is not 0.
+        """
+        ...
+
+    def forget(self, files: Collection[str]) -> None:
+        """Drop all that was read from these files (absolute paths), in memory and on the disk."""
+        ...
+
+    def held(self) -> Mapping[str, Mapping[str, int]]:
+        """States in memory by why they are held: how many, and their bytes."""
         ...
 
 
@@ -103,6 +131,8 @@ class Scripted:
 
     def __init__(self, script: Callable[[Context], Sequence[Piece]]) -> None:
         self._script = script
+        self.appetite = Appetite()
+        self.forgotten: list[str] = []
         self.asked: list[Context] = []
         self.warmed: list[Context] = []
 
@@ -121,3 +151,9 @@ class Scripted:
     def warm(self, context: Context, stop: Event) -> Usage:
         self.warmed.append(context)
         return Usage()
+
+    def forget(self, files: Collection[str]) -> None:
+        self.forgotten += files
+
+    def held(self) -> Mapping[str, Mapping[str, int]]:
+        return {}

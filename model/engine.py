@@ -1,18 +1,20 @@
 """The resident model: reads what is new into a state, then writes from it.
 
-Owns one model, its checkpoints, and per open text its tokens and anchor. One thread at a
-time. Knows no LSP, no asyncio and no editor; `stop` is looked at between chunks while
-reading and between tokens while writing, and whatever was read stays a checkpoint.
+Owns one model, its checkpoints, and per open text its `Reading`. One thread at a time. Knows no
+LSP, no asyncio and no editor; `stop` is looked at between chunks while reading and between tokens
+while writing, and whatever was read stays a checkpoint.
 """
 
 from __future__ import annotations
 
 import codecs
 import math
+import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
@@ -20,16 +22,22 @@ import torch
 from torch import Tensor
 
 from . import fim, memory
-from .checkpoints import GRID_TOKENS, Checkpoints, Found, worth_keeping
-from .completer import Context, Piece, Sampling, Usage
+from .appetite import read_appetite
+from .chain import Chain
+from .checkpoints import Place
+from .completer import Appetite, Context, Piece, Sampling, Usage
 from .errors import ModelFolderError
-from .fim import Prompt
 from .folder import read_config, tokenizer_path
+from .heads import Heads
 from .mamba2 import Mamba2
 from .memory import Trust
+from .reader import Reader
+from .reading import Prompt, Reading
 from .sampling import Vocabulary, choose
-from .state import RecurrentState
-from .tokenizer import TokenizedText, Tokenizer
+from .secrets import masked
+from .shelf import Remembered, StateShelf
+from .store import Store, fingerprint
+from .tokenizer import Tokenizer
 from .weights import load_tensors
 
 OPEN_TEXTS = 16
@@ -38,38 +46,9 @@ DEFAULT_BUDGET_BYTES = 96 << 20
 # 48 ms for a token of a 4M model where one took 6.
 ONE_THREAD_PARAMETERS = 50_000_000
 COLD_UNREAD_TOKENS = 2 * fim.COLD_TOKENS  # with more than this unread, answer from nearby text
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """What a checkpoint holds: the state after some tokens, and what it says comes next."""
-
-    state: RecurrentState
-    logits: Tensor  # (v,)
-
-    @property
-    def nbytes(self) -> int:
-        return self.state.nbytes + self.logits.nbytes
-
-
-class Reading:
-    """One open text: its tokens up to the cursor, and the beginnings it is laid out from."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.prefix = TokenizedText(tokenizer)
-        self._held: dict[str, list[int]] = {}  # purpose -> the tokens above its anchor
-
-    def anchor(self, purpose: str, longest: int, place: int) -> int:
-        """The anchor of last time while it stands and M0 is short enough, else `place`."""
-        ids, settled = self.prefix.ids, self.prefix.settled
-        held = self._held.get(purpose)
-        if (
-            held is None
-            or not len(held) <= settled <= len(held) + longest
-            or ids[: len(held)] != held
-        ):
-            held = self._held[purpose] = ids[:place]
-        return len(held)
+WARM_TOKENS = 1024  # at most, of one reading ahead
+# A new workspace part is read first only if that delays the open file by no more than this.
+HEAD_FIRST_TOKENS = 2048
 
 
 class Engine:
@@ -81,11 +60,15 @@ class Engine:
         tokenizer: Tokenizer,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         trust: Trust | None = None,
+        appetite: Appetite | None = None,
+        shelf: StateShelf | None = None,
     ) -> None:
         self.trust = trust  # in the memory; None: what is written is the model's alone
+        self.appetite = appetite or Appetite()
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
-        self.checkpoints: Checkpoints[Remembered] = Checkpoints(budget_bytes)
+        self.reader = Reader(self.model, budget_bytes, shelf)
+        self._heads = Heads(tokenizer)
         markers = tokenizer.markers
         self._vocabulary = Vocabulary(tokenizer.token_bytes, tokenizer.special_ids, markers.eom)
         self._readings: OrderedDict[str, Reading] = OrderedDict()
@@ -97,10 +80,12 @@ class Engine:
         device: str = "cpu",
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         threads: int = 0,
+        states: Path | None = None,
     ) -> Engine:
         """Load a model folder; ModelFolderError says in a sentence what is wrong with it.
 
-        `threads` of 0 are as many as help.
+        `threads` of 0 are as many as help. `states` is the folder where states are kept from
+        session to session; None: they are not.
         """
         config = read_config(folder)
         if threads or sum(map(math.prod, config.tensor_shapes().values())) < ONE_THREAD_PARAMETERS:
@@ -117,7 +102,14 @@ class Engine:
         if device == "cpu":  # half precision is slower than float32 on most CPUs
             tensors = {n: t.float() if t.dtype != torch.float64 else t for n, t in tensors.items()}
         model.load_state_dict(tensors, assign=True)
-        return cls(model.to(device), tokenizer, budget_bytes, memory.read_trust(folder))
+        shelf = None
+        if states:
+            dtype = model.backbone.embedding.weight.dtype
+            name = fingerprint(folder, fim.LAYOUT, str(dtype))
+            shelf = StateShelf(Store(states, name), config, dtype, device)
+        trust = memory.read_trust(folder)
+        appetite = read_appetite(folder)
+        return cls(model.to(device), tokenizer, budget_bytes, trust, appetite, shelf)
 
     def complete(
         self, context: Context, sampling: Sampling, stop: Event
@@ -125,34 +117,86 @@ class Engine:
         """See `Completer`."""
         began = time.perf_counter()
         reading = self._reading(context)
-        prompt = self._prompt(context, reading, fim.LONGEST_TOKENS)
-        found = self.checkpoints.nearest(prompt.tokens)
-        unread = len(prompt.tokens) - (found.length if found else 0)
-        cold = unread > COLD_UNREAD_TOKENS
+        head = reading.head or self._known_head(context)
+        prompt = self._prompt(context, reading, head, fim.LONGEST_TOKENS)
+        cold = self.reader.unread(prompt) > COLD_UNREAD_TOKENS
         if cold:  # the memory, which reads nothing, knows the whole window all the same
             prompt = replace(self._cold_prompt(context, reading), seen=prompt.seen)
-        usage = Usage(cold=cold, tokenise_ms=_ms_since(began))
+        usage = Usage(cold=cold, tokens_above=prompt.above, tokenise_ms=_ms_since(began))
         yield from self._answer(prompt, usage, sampling, stop)
 
     def complete_tokens(
         self, tokens: Sequence[int], tail: str, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
         """Go on after `tokens` and then `tail`, laid out by the caller."""
-        prompt = Prompt(tuple(tokens), tail, (), tuple(tokens))
+        past = self._past(tokens, memory.NOTHING)
+        prompt = Prompt(Chain(tokens), tail, past)
         yield from self._answer(prompt, Usage(), sampling, stop)
 
     def warm(self, context: Context, stop: Event) -> Usage:
         """See `Completer`."""
         began = time.perf_counter()
-        prompt = self._prompt(context, self._reading(context), fim.LONG_TOKENS)
+        reading = self._reading(context)
+        if not self._heads.tokenise(context.around, stop):
+            return Usage(tokens_left=1, tokenise_ms=_ms_since(began))
+        waiting = self._prompts_to_read(context, reading)
         usage = Usage(tokenise_ms=_ms_since(began))
-        return self._read(prompt, usage, stop)[1]
+        while waiting and usage.tokens_read < WARM_TOKENS and not stop.is_set():
+            head, prompt = waiting[0]
+            reached, usage = self._read(prompt, usage, stop, WARM_TOKENS - usage.tokens_read)
+            self.reader.shelve(prompt, context.around.workspace)
+            if reached is None:
+                break
+            reading.head = head
+            waiting.pop(0)
+        above = waiting[0][1].above if waiting else prompt.above
+        left = sum(self.reader.unread(prompt) for _, prompt in waiting)
+        return replace(usage, tokens_above=above, tokens_left=left)
 
-    def _prompt(self, context: Context, reading: Reading, longest: int) -> Prompt:
+    def forget(self, files: Collection[str]) -> None:
+        """See `Completer`."""
+        self.reader.forget(files)
+        self._heads.forget(files)
+        for path, reading in list(self._readings.items()):
+            if reading.file in files:
+                del self._readings[path]
+            elif reading.head and not set(files).isdisjoint(reading.head.files):
+                reading.head = None
+
+    def held(self) -> dict[str, dict[str, int]]:
+        """See `Completer`."""
+        found: dict[str, dict[str, int]] = {}
+        for held in self.reader.checkpoints.held():
+            sums = found.setdefault(held.place, {"states": 0, "bytes": 0})
+            sums["states"] += 1
+            sums["bytes"] += held.state.nbytes
+        return found
+
+    def _prompts_to_read(self, context: Context, reading: Reading) -> list[tuple[Chain, Prompt]]:
+        """The layouts to read, and the workspace part of each; the last is the one that is wanted.
+
+        While that is far away, the text is read after what stood before it until now.
+        """
+        wanted = self._heads.chain(context.around.read)
+        now = reading.head or self._known_head(context)
+        heads = (now,) if now is wanted else (now, wanted)
+        prompts = [(h, self._prompt(context, reading, h, fim.LONG_TOKENS)) for h in heads]
+        unread = [self.reader.unread(prompt) for _, prompt in prompts]
+        first_is_cold = unread[0] > COLD_UNREAD_TOKENS
+        worth_it = first_is_cold and unread[-1] > unread[0] + HEAD_FIRST_TOKENS
+        return prompts if worth_it else prompts[-1:]
+
+    def _known_head(self, context: Context) -> Chain:
+        """The longest beginning of the wanted workspace part that has been read."""
+        wanted = self._heads.chain(context.around.read)
+        known = self.reader.known(wanted)
+        return next(link for link in wanted.links() if link.length <= known or not link.parent)
+
+    def _prompt(self, context: Context, reading: Reading, head: Chain, longest: int) -> Prompt:
         prefix = reading.prefix
         place = fim.place_anchor(prefix.text, prefix.ends[: prefix.settled])
         anchor = reading.anchor("warm", longest, place)
-        return self._laid_out(context, reading, 0, anchor, fim.SUFFIX_TOKENS)
+        return self._laid_out(context, reading, head, 0, anchor, fim.SUFFIX_TOKENS)
 
     def _cold_prompt(self, context: Context, reading: Reading) -> Prompt:
         """Nothing but the nearest text; its start stands still while the user types on."""
@@ -161,22 +205,36 @@ class Engine:
         ends = reading.prefix.ends
         place = fim.boundary(ends, ends[first - 1]) if first else 0
         start = reading.anchor("cold", fim.COLD_TOKENS, place)
-        return self._laid_out(context, reading, start, 0, suffix_tokens)
+        return self._laid_out(context, reading, self._heads.root, start, 0, suffix_tokens)
 
     def _laid_out(
-        self, context: Context, reading: Reading, start: int, anchor: int, suffix_tokens: int
+        self,
+        context: Context,
+        reading: Reading,
+        head: Chain,
+        start: int,
+        anchor: int,
+        suffix_tokens: int,
     ) -> Prompt:
         """The layout of the settled tokens from `start` on, with so much of the suffix."""
-        prefix = reading.prefix
+        prefix, markers = reading.prefix, self.tokenizer.markers
         after = fim.suffix_start(context.text, context.offset)
-        suffix = self.tokenizer.encode(context.text[after : after + fim.SUFFIX_CHARS])
-        tokens, landmarks = fim.anchored(
-            self.tokenizer.markers,
-            prefix.ids[start : prefix.settled],
-            anchor,
-            suffix[:suffix_tokens],
-        )
-        return Prompt(tuple(tokens), prefix.tail, landmarks, tuple(tokens))
+        below = masked(context.text[after : after + fim.SUFFIX_CHARS])
+        suffix = self.tokenizer.encode(below)[:suffix_tokens]
+        tokens, marks = fim.anchored(markers, prefix.ids[start : prefix.settled], anchor, suffix)
+        chain = head  # which has the [bos] that `anchored` puts first
+        for first, end in pairwise((*marks, len(tokens))):
+            chain = chain.then(tokens[first:end], reading.file if chain is head else "")
+        above = head.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
+        saved = 0 if start else reading.saved_tokens(context.around.saved_chars)
+        durable = min(head.length + (markers.pre is not None) + saved, above) if saved else 0
+        seen = self._past(tokens, self._heads.past(context.around))
+        return Prompt(chain, prefix.tail, seen, head.length, above, max(durable, head.length))
+
+    def _past(self, tokens: Sequence[int], others: memory.Ids) -> memory.Ids:
+        if self.trust is None:
+            return memory.NOTHING
+        return memory.history(tokens, self.tokenizer.markers, others)
 
     def _reading(self, context: Context) -> Reading:
         """The reading of the context's text, brought up to its cursor."""
@@ -184,8 +242,9 @@ class Engine:
         self._readings.move_to_end(context.path)
         if len(self._readings) > OPEN_TEXTS:
             self._readings.popitem(last=False)
-        start = fim.window_start(context.text, context.offset)
-        reading.prefix.update(context.text[start : context.offset])
+        reading.file = context.around.file or context.path
+        reading.start = fim.window_start(context.text, context.offset)
+        reading.prefix.update(masked(context.text[reading.start : context.offset]))
         return reading
 
     def _answer(
@@ -197,59 +256,32 @@ class Engine:
         else:
             yield from self._write(reached, prompt, usage, sampling, stop)
 
-    @torch.inference_mode()
-    def _read(self, prompt: Prompt, usage: Usage, stop: Event) -> tuple[Remembered | None, Usage]:
-        """The state after the prompt; None if stopped on the way, or if there is no token."""
+    def _read(
+        self, prompt: Prompt, usage: Usage, stop: Event, most: int = sys.maxsize
+    ) -> tuple[Remembered | None, Usage]:
+        """The state after the prompt; None if it was not reached, or without a token."""
         began = time.perf_counter()
-        tokens = prompt.tokens
-        found = self.checkpoints.nearest(tokens)
-        self.checkpoints.touch(tokens, prompt.landmarks)
-        at = found or Found(0, Remembered(self.model.zero_state(), torch.empty(0)))
-        first = at.length
-        while at.length < len(tokens) and not stop.is_set():
-            at = self._read_chunk(prompt, at)
-        if first < at.length < len(tokens):  # stopped: whoever comes next goes on from here
-            self.checkpoints.keep(tokens, at.length, at.state)
+        read = self.reader.read(prompt, stop, most)
         usage = replace(
             usage,
-            tokens_reused=first,
-            tokens_read=at.length - first,
-            read_ms=_ms_since(began),
+            tokens_reused=usage.tokens_reused or read.start,
+            tokens_read=usage.tokens_read + read.end - read.start,
+            read_ms=usage.read_ms + _ms_since(began),
         )
-        return (at.state if 0 < at.length == len(tokens) else None), usage
-
-    def _read_chunk(self, prompt: Prompt, at: Found[Remembered]) -> Found[Remembered]:
-        """Up to the next landmark, grid position or the end, whichever comes first."""
-        tokens = prompt.tokens
-        grid = (at.length // GRID_TOKENS + 1) * GRID_TOKENS
-        stops = [n for n in (*prompt.landmarks, grid, len(tokens)) if n > at.length]
-        end = min(stops)
-        logits, state = self._forward(tokens[at.length : end], at.state.state)
-        reached = Remembered(state, logits)
-        kept = end in prompt.landmarks or end == len(tokens) or worth_keeping(end, len(tokens))
-        if kept:
-            self.checkpoints.keep(tokens, end, reached)
-        return Found(end, reached)
-
-    def _forward(
-        self, tokens: Sequence[int], state: RecurrentState
-    ) -> tuple[Tensor, RecurrentState]:
-        """Logits (v,) after the last of `tokens`, and the state there."""
-        device = state.layers[0].ssm.device
-        hidden, state = self.model.hidden(torch.tensor([list(tokens)], device=device), state)
-        return self.model.logits(hidden[0, -1]), state
+        return (read.at if read.end == prompt.chain.length else None), usage
 
     def _write(
         self, reached: Remembered, prompt: Prompt, usage: Usage, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
         """First the tail, as whatever tokens the model likes; then new text."""
         began = time.perf_counter()
-        state, logits = reached.state.clone(), reached.logits
-        past = memory.history(prompt.seen if self.trust else (), self.tokenizer.markers)
+        state, logits = reached.state, reached.logits
+        chain, past = prompt.chain, prompt.seen
         left = prompt.tail.encode()
         generator = torch.Generator().manual_seed(sampling.seed) if sampling.temperature else None
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         read = generated = 0
+        self.reader.checkpoints.drop_written()
         while generated < sampling.max_tokens and not stop.is_set():
             with torch.inference_mode():
                 allowed = self._vocabulary.allowed(left)
@@ -267,7 +299,11 @@ class Engine:
             if stop.is_set() or generated == sampling.max_tokens:
                 break
             with torch.inference_mode():
-                logits, state = self._forward([choice.token], state)
+                logits, state = self.reader.step([choice.token], state)
+            chain = chain.then([choice.token])  # should the user accept it, it is read already
+            self.reader.checkpoints.keep(
+                chain, chain.length, Remembered(state, logits), Place.WRITTEN
+            )
         yield replace(
             usage,
             tokens_read=usage.tokens_read + read,

@@ -16,10 +16,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from .tokenizer import Markers
 
+LAYOUT = 1  # counts the changes in how a prompt is laid out; states on the disk depend on it
 WINDOW_CHARS = 12_000  # about 4k tokens of the embedded model
 SUFFIX_TOKENS = 128
 SUFFIX_CHARS = 1_000
@@ -30,16 +30,6 @@ LONGEST_TOKENS = 512  # and at this length it gets one at once
 COLD_TOKENS = 256  # what is read before a first answer when nothing is known
 
 _AUTO_CLOSED = re.compile(r"[)\]}>\"'`;,:]*[ \t]*")
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """Tokens to read, and the text that the writing must begin with."""
-
-    tokens: tuple[int, ...]
-    tail: str
-    landmarks: tuple[int, ...]  # lengths at which a part ends: W, P0, S; their states are reused
-    seen: tuple[int, ...]  # what the memory may recall, laid out likewise; `tokens` or more
 
 
 def window_start(text: str, offset: int) -> int:

@@ -37,6 +37,7 @@ _GAP = -1  # stands where text does not go on; it matches nothing and is never p
 _MAX_JSON_BYTES = 1 << 20
 
 Ids = NDArray[np.int32]
+NOTHING: Ids = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,29 @@ def cell(length: int, confidence: float) -> tuple[int, int]:
     return bisect(LENGTHS, length), bisect(CONFIDENCES, confidence)
 
 
-def history(tokens: Sequence[int], markers: Markers) -> Ids:
+def history(tokens: Sequence[int], markers: Markers, others: Ids = NOTHING) -> Ids:
     """A prompt's text in reading order: other files, what follows the cursor, what precedes it.
 
     What the anchor parted is joined again, and every marker becomes a gap. Append to it what is
-    written, by `extended`.
+    written, by `extended`. `others` are more files, as `apart` makes them.
     """
-    ids = np.array(tokens, np.int32)
+    gap = np.full(LONGEST_TOKENS, _GAP, np.int32)  # so that no look back falls out
+    return np.concatenate([gap, others, _in_order(np.array(tokens, np.int32), markers)])
+
+
+def apart(tokens: Sequence[int]) -> Ids:
+    """A text that nothing leads into."""
+    return np.concatenate([np.array([_GAP], np.int32), np.array(tokens, np.int32)])
+
+
+def _in_order(ids: Ids, markers: Markers) -> Ids:
     places = [np.flatnonzero(ids == m) for m in (markers.pre, markers.suf, markers.mid)]
     if all(map(len, places)):  # without all three the order is that of the text
         pre, suf, mid = (int(found[-1]) for found in places)
         above, below, near = ids[pre + 1 : suf], ids[suf:mid], ids[mid + 1 :]
         ids = np.concatenate([ids[:pre], below, ids[pre : pre + 1], above, near])
     ids[np.isin(ids, _special(markers))] = _GAP
-    gap = np.full(LONGEST_TOKENS, _GAP, np.int32)
-    return np.concatenate([gap, ids])  # so that no look back falls out
+    return ids
 
 
 def _special(markers: Markers) -> list[int]:

@@ -26,6 +26,7 @@ from pathlib import Path
 import tokenizers
 
 from .errors import ModelFolderError
+from .prefix import common_prefix_length
 from .spelling import bytes_of, exact, is_byte_level, is_byte_piece, well_formed
 
 # Names under which tokenizers keep the markers of the layout; the first that exists counts.
@@ -189,18 +190,6 @@ def _word_starts(words: Sequence[int | None], offsets: Sequence[tuple[int, int]]
     """Where each pre-token starts: the library numbers them."""
     changes = (i for i, word in enumerate(words) if i == 0 or word != words[i - 1])
     return [offsets[i][0] for i in changes]
-
-
-def common_prefix_length(a: str, b: str) -> int:
-    """Code points that two texts share at their start; comparing slices, not characters."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 class TokenizedText:

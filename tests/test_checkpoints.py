@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.model.checkpoints import GRID_TOKENS, Checkpoints, Found, worth_keeping
+from stateline.model.chain import Chain
+from stateline.model.checkpoints import GRID_TOKENS, Checkpoints, Found, Place, worth_keeping
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class State:
 def filled(budget_bytes: int, *lengths: int, tokens: range = range(1_000)) -> Checkpoints[State]:
     checkpoints: Checkpoints[State] = Checkpoints(budget_bytes)
     for length in lengths:
-        checkpoints.keep(tokens, length, State(str(length)))
+        checkpoints.keep(Chain(tokens), length, State(str(length)))
     return checkpoints
 
 
@@ -28,7 +29,7 @@ def known(
     checkpoints: Checkpoints[State], *lengths: int, tokens: range = range(1_000)
 ) -> list[int]:
     """Which of the lengths are held; looking counts as use, longest first."""
-    found = {n: checkpoints.nearest(tokens[:n]) for n in sorted(lengths, reverse=True)}
+    found = {n: checkpoints.nearest(Chain(tokens[:n])) for n in sorted(lengths, reverse=True)}
     return sorted(n for n, at in found.items() if at is not None and at.length == n)
 
 
@@ -47,73 +48,73 @@ def known(
     ],
 )
 def test_nearest_around_grid_positions(asked: int, found: int | None):
-    at = filled(1_000, 64, 128).nearest(range(asked))
+    at = filled(1_000, 64, 128).nearest(Chain(range(asked)))
     assert at == (None if found is None else Found(found, State(str(found))))
 
 
 def test_another_text_shares_only_its_beginning():
     checkpoints = filled(1_000, 5, 10, 20)
     other = [*range(10), 77, *range(11, 1_000)]
-    assert checkpoints.nearest(other) == Found(10, State("10"))
-    assert checkpoints.nearest([77, *range(1, 1_000)]) is None
-    assert checkpoints.nearest([]) is None
+    assert checkpoints.nearest(Chain(other)) == Found(10, State("10"))
+    assert checkpoints.nearest(Chain([77, *range(1, 1_000)])) is None
+    assert checkpoints.nearest(Chain()) is None
 
 
 def test_any_sequence_of_tokens_will_do():
     checkpoints = filled(1_000, 5)
     for tokens in (range(9), tuple(range(9)), list(range(9))):
-        assert checkpoints.nearest(tokens) == Found(5, State("5"))
+        assert checkpoints.nearest(Chain(tokens)) == Found(5, State("5"))
 
 
 def test_a_text_is_still_found_when_another_of_its_length_was_dropped():
     checkpoints = filled(30, 5, 5)
-    checkpoints.keep(range(100, 200), 5, State("other"))
+    checkpoints.keep(Chain(range(100, 200)), 5, State("other"))
     for length in (7, 8):  # drops the first of the two
-        checkpoints.keep(range(1_000), length, State(f"{length}"))
-    assert checkpoints.nearest(range(6)) is None
-    assert checkpoints.nearest(range(100, 106)) == Found(5, State("other"))
+        checkpoints.keep(Chain(range(1_000)), length, State(f"{length}"))
+    assert checkpoints.nearest(Chain(range(6))) is None
+    assert checkpoints.nearest(Chain(range(100, 106))) == Found(5, State("other"))
 
 
 def test_large_token_ids_are_told_apart():
     checkpoints: Checkpoints[State] = Checkpoints(100)
-    checkpoints.keep([1 << 20, 3], 2, State("a"))
-    assert checkpoints.nearest([0, 3]) is None
-    assert checkpoints.nearest([1 << 20, 3]) == Found(2, State("a"))
+    checkpoints.keep(Chain([1 << 20, 3]), 2, State("a"))
+    assert checkpoints.nearest(Chain([0, 3])) is None
+    assert checkpoints.nearest(Chain([1 << 20, 3])) == Found(2, State("a"))
 
 
 def test_the_least_recently_used_goes_first():
     checkpoints = filled(30, 1, 2, 3)
-    assert checkpoints.nearest(range(1)) is not None  # so 2 is the oldest now
-    checkpoints.keep(range(1_000), 4, State("4"))
+    assert checkpoints.nearest(Chain(range(1))) is not None  # so 2 is the oldest now
+    checkpoints.keep(Chain(range(1_000)), 4, State("4"))
     assert known(checkpoints, 1, 2, 3, 4) == [1, 3, 4]
 
 
 def test_touching_protects():
     checkpoints = filled(30, 1, 2, 3)
-    checkpoints.touch(range(1_000), [1, 2, 500])
-    checkpoints.keep(range(1_000), 4, State("4"))
+    checkpoints.touch(Chain([0]).then([1]).then(range(2, 500)))
+    checkpoints.keep(Chain(range(1_000)), 4, State("4"))
     assert known(checkpoints, 1, 2, 3, 4) == [1, 2, 4]
 
 
 def test_touching_another_text_does_not():
     checkpoints = filled(30, 1, 2, 3)
-    checkpoints.touch(range(7, 1_000), [1, 2])
-    checkpoints.keep(range(1_000), 4, State("4"))
+    checkpoints.touch(Chain([7]).then([8]))
+    checkpoints.keep(Chain(range(1_000)), 4, State("4"))
     assert known(checkpoints, 1, 2, 3, 4) == [2, 3, 4]
 
 
 def test_a_state_kept_again_is_counted_once():
     checkpoints = filled(100, 1, 1, 1)
     assert (len(checkpoints), checkpoints.nbytes) == (1, 10)
-    checkpoints.keep(range(5), 1, State("new", 40))
+    checkpoints.keep(Chain(range(5)), 1, State("new", 40))
     assert (len(checkpoints), checkpoints.nbytes) == (1, 40)
-    assert checkpoints.nearest(range(5)) == Found(1, State("new", 40))
+    assert checkpoints.nearest(Chain(range(5))) == Found(1, State("new", 40))
 
 
 @pytest.mark.parametrize(("size", "kept"), [(29, True), (30, True), (31, False)])
 def test_a_state_larger_than_the_budget_is_not_kept_and_drops_nothing(size: int, kept: bool):
     checkpoints = filled(30, 1, 2, 3)
-    checkpoints.keep(range(9), 9, State("large", size))
+    checkpoints.keep(Chain(range(9)), 9, State("large", size))
     assert known(checkpoints, 1, 2, 3, 9) == ([9] if kept else [1, 2, 3])
     assert checkpoints.nbytes <= 30
 
@@ -146,13 +147,21 @@ class Naive:
             self.states.pop(0)
 
     def touch(self, tokens, lengths):
-        for length in sorted(lengths):
+        for length in sorted({*lengths, len(tokens)} - {0}):
             for entry in [e for e in self.states if e[0] == tuple(tokens[:length])]:
                 self._use(entry)
 
     def _use(self, entry):
         self.states.remove(entry)
         self.states.append(entry)
+
+
+def linked(tokens: list[int], lengths: list[int]) -> Chain:
+    """A chain of these tokens with links that end at the lengths."""
+    chain, at = Chain(), 0
+    for end in sorted({*lengths, len(tokens)} - {0}):
+        chain, at = chain.then(tokens[at:end]), end
+    return chain
 
 
 sequences = st.lists(st.integers(0, 1), max_size=6)
@@ -170,16 +179,17 @@ def test_agrees_with_the_naive_one(budget_bytes: int, used: list[tuple]):
     naive = Naive(budget_bytes)
     for number, (what, tokens, *rest) in enumerate(used):
         if what == "nearest":
-            assert real.nearest(tokens) == naive.nearest(tokens)
+            assert real.nearest(Chain(tokens)) == naive.nearest(tokens)
         elif what == "keep":
             length, size = rest
             state = State(f"{number}", size)
-            for one in (real, naive):
-                one.keep(tokens, min(length, len(tokens)), state)
+            length = min(length, len(tokens))
+            real.keep(Chain(tokens), length, state)
+            naive.keep(tokens, length, state)
         else:
             lengths = [n for n in rest[0] if n <= len(tokens)]
-            for one in (real, naive):
-                one.touch(tokens, lengths)
+            real.touch(linked(tokens, lengths))
+            naive.touch(tokens, lengths)
         assert real.nbytes == sum(entry[1].nbytes for entry in naive.states) <= budget_bytes
         assert len(real) == len(naive.states)
 
@@ -214,3 +224,72 @@ def test_what_is_kept_for_a_later_cursor_was_kept_for_an_earlier_one(position: i
     near = position * GRID_TOKENS + 5
     if worth_keeping(position * GRID_TOKENS, near + further * GRID_TOKENS):
         assert worth_keeping(position * GRID_TOKENS, near)
+
+
+# What the model wrote.
+
+
+def test_what_was_written_is_dropped_by_the_next_writing_unless_it_was_used():
+    checkpoints = filled(1_000, 5)
+    for length in (6, 7, 8):
+        checkpoints.keep(Chain(range(length)), length, State(f"{length}"), Place.WRITTEN)
+    assert checkpoints.nearest(Chain(range(7))) == Found(7, State("7"))  # accepted as far as this
+    checkpoints.drop_written()
+    assert known(checkpoints, 5, 6, 7, 8) == [5, 7]
+    assert {held.place for held in checkpoints.held()} == {Place.CURSOR}
+
+
+def test_what_was_written_takes_a_part_of_the_budget_and_keeps_both_ends():
+    checkpoints = filled(160, 5)  # four of ten bytes for what is written
+    for length in range(6, 16):
+        checkpoints.keep(Chain(range(length)), length, State(f"{length}"), Place.WRITTEN)
+    kept = known(checkpoints, *range(5, 16))
+    assert kept[:3] == [5, 6, 7]
+    assert kept[-1] == 15
+    assert len(kept) == 5
+
+
+def test_what_is_written_where_a_state_is_known_already_changes_nothing():
+    checkpoints = filled(100, 5)
+    checkpoints.keep(Chain(range(5)), 5, State("written"), Place.WRITTEN)
+    checkpoints.drop_written()
+    assert checkpoints.nearest(Chain(range(5))) == Found(5, State("5"))
+
+
+def test_forgetting_a_file_drops_all_that_has_read_it():
+    checkpoints = filled(1_000)
+    other = Chain([0]).then([1, 2], "other.py")
+    whole = other.then([3, 4], "secret.py").then([5])
+    for length in (1, 3, 4, 5, 6):
+        checkpoints.keep(whole, length, State(f"{length}"))
+    checkpoints.forget({"secret.py"})
+    assert sorted(held.length for held in checkpoints.held()) == [1, 3]
+    checkpoints.forget({"other.py"})
+    assert [held.length for held in checkpoints.held()] == [1]
+
+
+# The disk.
+
+
+class Shelved:
+    """A shelf with these states."""
+
+    def __init__(self, **states: State) -> None:
+        self.states = {bytes.fromhex(name): state for name, state in states.items()}
+
+    def lengths(self):
+        return {3}
+
+    def load(self, name):
+        return self.states.get(name)
+
+
+def test_what_is_not_in_memory_may_be_on_the_shelf():
+    chain = Chain(range(10))
+    shelf = Shelved(**{chain.name(3).hex(): State("shelved")})
+    checkpoints: Checkpoints[State] = Checkpoints(100, shelf)
+    assert checkpoints.nearest(Chain(range(2))) is None
+    assert checkpoints.nearest(chain) == Found(3, State("shelved"))
+    shelf.states.clear()  # it is in memory now
+    assert checkpoints.nearest(chain) == Found(3, State("shelved"))
+    assert checkpoints.nearest(Chain([5, 6, 7])) is None

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
 from stateline.lsp_server.generation import Generation, answer, probability
-from stateline.lsp_server.requests import Trigger
+from stateline.lsp_server.documents import Snapshot
+from stateline.lsp_server.requests import CompletionRequest, Trigger
 from stateline.lsp_server.settings import Settings
 from stateline.model.completer import Context, Piece, Usage
 
@@ -23,7 +24,9 @@ def at(marked, path="a.py"):
 
 def generation(marked, *pieces, trigger=AUTOMATIC, done=True, **made):
     """A run that began at the cursor and wrote the pieces: texts, or (text, confidence)."""
-    run = Generation(at(marked), trigger, **made)
+    context = at(marked)
+    snapshot = Snapshot(context.path, 1, "python", context.text)
+    run = Generation(context, CompletionRequest(snapshot, context.offset, trigger), **made)
     for piece in pieces:
         run.add(Piece(*piece) if isinstance(piece, tuple) else Piece(piece, 1.0))
     if done:

@@ -13,9 +13,12 @@ from stateline.lsp_server.client import Client
 from stateline.lsp_server.connection import Connection
 from stateline.lsp_server.tally import Spread
 
+from benchmarks.replay import __main__ as program
+from benchmarks.replay import acceptance
 from benchmarks.replay import player as player_module
 from benchmarks.replay.__main__ import main
-from benchmarks.replay.actions import Action, Edit, Kind
+from benchmarks.replay.actions import Action, Edit, Form, Kind
+from benchmarks.replay.costs import Cost, Outcome, costs, outcome
 from benchmarks.replay.player import (
     Played,
     Player,
@@ -26,7 +29,8 @@ from benchmarks.replay.player import (
     play,
     usages,
 )
-from benchmarks.replay.report import Cost, as_json, costs, report, show
+from benchmarks.replay.report import as_json, report, show
+from benchmarks.replay.targets import OURS, verdicts
 from benchmarks.replay.traces import Change, trace
 
 SCRIPTED_SERVER = Path(__file__).with_name("scripted_server.py")
@@ -76,16 +80,39 @@ def test_typing_through_is_told_apart(tmp_path):
     text = "first = 1\nsecond = first + first\n"
     (tmp_path / "new.py").write_text(text)
     typed = (Action(Kind.TYPE, "a.py", at + 1, Edit(at, at, text[at])) for at in range(10, 20))
-    played = play(
+    done = play(
         scripted("knows", tmp_path / "new.py"),
         {},
         {"a.py": text[:10]},
         [Action(Kind.OPEN, "a.py", 0), *typed],
+        Random(2),
     )
-    figures = report([played]).kinds["type"]
+    result = report([outcome(done)])
+    figures = result.kinds["type"]
     assert figures.actions == 10
     assert figures.typed_through >= 8
-    assert report([played]).unreported == 0
+    assert result.unreported == 0
+
+
+def test_what_is_offered_is_accepted(tmp_path, monkeypatch):
+    monkeypatch.setattr(acceptance, "ACCEPTED", 1.0)
+    text = "first = 1\nsecond = first + first\n"
+    (tmp_path / "new.py").write_text(text)
+    typed = [Action(Kind.TYPE, "a.py", at + 1, Edit(at, at, text[at])) for at in range(10, 32)]
+    done = play(
+        scripted("knows", tmp_path / "new.py"),
+        {},
+        {"a.py": text[:10]},
+        [Action(Kind.OPEN, "a.py", 0), *typed],
+        Random(0),
+    )
+    now = text[:10]
+    for action in done.actions:
+        now = action.edit.applied(now) if action.edit else now
+    assert now == text[:32]
+    figures = report([outcome(done)])
+    assert sum(figures.accepted.values()) == figures.kinds["accept"].actions > 0
+    assert figures.kinds["type"].actions < 10
 
 
 def test_the_environment_is_as_before(monkeypatch):
@@ -139,9 +166,34 @@ def test_what_is_read_in_the_background_belongs_to_the_question_before():
     assert [cost.tokens_background for cost in costs(steps, seen)] == [8, 20, 0]
 
 
+@pytest.mark.parametrize("late", [0, 100])
+def test_a_run_whose_request_is_told_needs_no_order(late):
+    steps = [Step(step.kind, step.mark, True, request=n) for n, step in enumerate(ASK, start=5)]
+    seen = [
+        Usage(late + 1, "model", 300, True, 6),
+        Usage(late + 2, "model", 3, False, 5),
+        Usage(late + 3, "typed", 0, False, 7),
+        Usage(late + 4, "model", 1, False, 5),
+    ]
+    assert costs(steps, seen) == [
+        Cost(Kind.TYPE, 0.0, "model", 4),
+        Cost(Kind.JUMP, 0.0, "model", 300, cold=True),
+        Cost(Kind.TYPE, 0.0, "typed"),
+    ]
+
+
+def played(steps, usages, cpu_s=None, actions=()):
+    return outcome(Played(tuple(actions), tuple(steps), tuple(usages), cpu_s))
+
+
 def test_a_report_sums_up_all_traces():
-    first = Played(tuple(ASK), (Usage(1, "model", 3, False), Usage(11, "typed", 0, False)), 2.0)
-    second = Played((ASK[0], Step(Kind.PAUSE, 3, over=False)), (Usage(1, "model", 9, True),), 1.0)
+    accepted = Action(Kind.ACCEPT, "a.py", 1, Edit(0, 0, "x"), Form.WORD)
+    first = played(
+        ASK, (Usage(1, "model", 3, False), Usage(11, "typed", 0, False)), 2.0, [accepted]
+    )
+    second = played(
+        (ASK[0], Step(Kind.PAUSE, 3, over=False)), (Usage(1, "model", 9, True),), 1.0, [accepted]
+    )
     both = report([first, second])
     assert list(both.kinds) == ["jump", "type"]
     typing = both.kinds["type"]
@@ -149,12 +201,13 @@ def test_a_report_sums_up_all_traces():
     assert both.kinds["jump"].typed_through == 1
     assert (both.keystrokes, both.cpu_s, both.cpu_s_per_1000_keystrokes) == (3, 3.0, 1000.0)
     assert (both.unreported, both.pauses, both.pauses_without_end) == (1, 1, 1)
-    assert report([first, Played((), (), None)]).cpu_s is None
+    assert both.accepted == {"word": 2}
+    assert report([first, played((), ())]).cpu_s is None
     assert costs(ASK[:1], []) == [Cost(Kind.TYPE, 5.0, "")]
 
 
 def test_figures_of_nothing_are_null_in_json():
-    result = as_json(report([Played(tuple(ASK), (), None)]))
+    result = as_json(report([played(ASK, ())]))
     assert result["kinds"]["jump"]["tokens_waiting"] == {"count": 0, "median": None, "p95": None}
     json.loads(json.dumps(result, allow_nan=False))
 
@@ -162,12 +215,14 @@ def test_figures_of_nothing_are_null_in_json():
 def test_the_table_fits_into_a_terminal():
     steps = [Step(kind, at, True, 1234.0) for at, kind in enumerate(Kind)]
     seen = [Usage(at, "model", 12345, True) for at in range(len(steps))]
-    played = Played(tuple(steps * 3), (*seen, Usage(99, "background", 12345, True)), 1.0)
+    one = played(steps * 3, (*seen, Usage(99, "background", 12345, True)), 1.0)
     console = Console(width=80, file=io.StringIO())
-    show(report([played]), console)
+    judged = verdicts({OURS: [one], "llama-server": [one]})
+    show({OURS: report([one]), "llama-server": report([Outcome((), 0, None)])}, judged, console)
     text = console.file.getvalue()
     assert "…" not in text
     assert all(f"\n {kind.value} " in text for kind in Kind)
+    assert text.count("\nMISSED  ") == len(judged) - 1  # the same is no more, in typing
 
 
 # The command line.
@@ -180,16 +235,37 @@ def test_the_program_prints_a_table_and_json(tmp_path, capsys):
     assert "waiting" in err
     assert "12 keystrokes" in err
     told = json.loads(out.splitlines()[-1])
-    assert told["keystrokes"] == 12
+    ours = told["engines"][OURS]
+    assert ours["keystrokes"] == 12
     assert told["projects"][0]["old"] == "pkg-1"
-    assert "type" in told["kinds"]
-    assert told["unreported"] == told["pauses_without_end"] == 0
+    assert "type" in ours["kinds"]
+    assert ours["unreported"] == ours["pauses_without_end"] == 0
+    assert [target["met"] for target in told["targets"]].count(True) > 0
+
+
+def test_engines_are_compared_side_by_side(tmp_path, capsys, monkeypatch):
+    def other(told, ours):
+        assert [question.kind for question in told] == [cost.kind for cost in ours.costs]
+        return Outcome(tuple(Cost(each.kind, None, "model", 9) for each in told), 12, 5.0)
+
+    monkeypatch.setattr(program, "read_anew", lambda model, seed: other)
+    monkeypatch.setattr(program, "LlamaServer", lambda model: other)
+    arguments = [*pair(tmp_path), "--keys", "12", "--json", "--read-anew", "--llama"]
+    assert main(arguments, scripted("silent")) == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out.splitlines()[-1])
+    assert list(told["engines"]) == [OURS, "read anew", "llama-server"]
+    assert told["engines"]["read anew"]["cpu_s"] == 5.0
+    assert told["projects"][0]["engines"]["llama-server"]["cpu_s"] == 5.0
+    assert any("llama-server" in target["what"] for target in told["targets"])
+    assert "read anew" in err
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda given: given[:2] + given, "as many --new as --old"),
+        (lambda given: [], "or --projects"),
         (lambda given: [*given, "--keys", "-1"], "from 0 up"),
         (lambda given: [*given[:2], "--new", given[1]], "no Python file that differs"),
     ],

@@ -79,14 +79,14 @@ def test_two_documents_share_one_model_and_the_latest_of_all_wins():
 def test_what_is_typed_through_needs_no_second_writing():
     async def test():
         completer, reports = scripted("foo(a)\n"), []
-        async with serving(completer, lambda *of: reports.append(of)) as session:
+        async with serving(completer, reports.append) as session:
             assert await shown(session, "x = █") == "foo(a)"
             assert await shown(session, "x = f█") == "oo(a)"
             assert await shown(session, "x = foo(█)") == "a)"  # the editor closed the bracket
             assert await shown(session, "x = foo(a█)") == ")"
             assert len(completer.asked) == 1
-            assert [source for _, _, source in reports] == ["model", *["typed"] * 3]
-            assert {path for path, _, _ in reports} == {"a"}
+            assert [cost.source for cost in reports] == ["model", *["typed"] * 3]
+            assert {cost.uri for cost in reports} == {"a"}
 
     run(test())
 
@@ -142,7 +142,7 @@ def test_a_writing_that_disagrees_is_stopped():
 def test_a_writing_that_comes_to_disagree_is_begun_again():
     async def test():
         paced, sources = Paced(["fo", "o", "\n"], ["ar\n", ""]), []
-        async with serving(paced, lambda _, __, source: sources.append(source)) as session:
+        async with serving(paced, lambda cost: sources.append(cost.source)) as session:
             older = ask(session, "x = █")
             await paced.waits()
             newest = ask(session, "x = b█")  # it might still write this

@@ -149,8 +149,8 @@ def test_no_more_is_written_than_is_shown(marked, trigger, script, taken, text):
     async def test():
         costs, done = [], asyncio.Event()
 
-        def report(path, usage, source):
-            costs.append(usage.tokens_generated)
+        def report(cost):
+            costs.append(cost.usage.tokens_generated)
             done.set()
 
         async with serving(Scripted(lambda _: script), report) as session:
@@ -233,7 +233,7 @@ def test_after_a_request_what_the_next_one_needs_is_read_until_it_comes(monkeypa
     async def test():
         monkeypatch.setattr(module, "IDLE_S", 0)
         paced, sources = Paced(["foo\n"], ["bar\n"]), []
-        async with serving(paced, lambda _, __, source: sources.append(source)) as session:
+        async with serving(paced, lambda cost: sources.append(cost.source)) as session:
             paced.let(2)
             assert await shown(session, "x = █") == "foo"
             await paced.waits(2)
@@ -253,9 +253,9 @@ def test_what_was_opened_is_read_and_what_was_opened_later_instead(monkeypatch):
         async with serving(paced) as session:
             monkeypatch.setattr(module, "IDLE_S", 0)
             for text in ("a█", "b█", "c█"):
-                session.read_ahead(request(text).context)
+                session.read_ahead(request(text))
             await paced.waits()
-            session.read_ahead(request("d█").context)
+            session.read_ahead(request("d█"))
             await paced.waits()
             assert [context.text for context in paced.warmed] == ["c", "d"]
 

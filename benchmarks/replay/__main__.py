@@ -1,6 +1,6 @@
-"""`python -m benchmarks.replay --old A --new B [--json]`: the command line.
+"""`python -m benchmarks.replay --old A --new B [--json]`, or `--projects`: the command line.
 
-Owns the arguments and what is printed where: a table on stderr, one JSON object on stdout. Several
+Owns the arguments and what is printed where: tables on stderr, one JSON object on stdout. Several
 projects are several pairs of --old and --new; each has a server of its own, and the figures are of
 all of them together, with each project's CPU-seconds apart.
 """
@@ -10,61 +10,110 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from rich.console import Console
 from stateline.lsp_server.connection import RefusedError, ServerGoneError
 from stateline.lsp_server.demo import SERVER
+from stateline.model.errors import ModelFolderError
+from stateline.model.training.sources import CorpusError
 
-from .player import Played, PlayError, play
-from .releases import ReleaseError, changes, texts
-from .report import as_json, report, show
-from .traces import shortened, trace
+from benchmarks.peer import PeerError
+
+from .costs import Outcome
+from .engines import READ_ANEW, LlamaServer, Other, Project, read_anew, replayed
+from .player import PlayError
+from .projects import fetched, projects
+from .releases import ReleaseError
+from .report import Report, as_json, report, show
+from .targets import PEER, Verdict, verdicts
 
 KEYSTROKES, SEED = 1000, 0
+_FAILURES = (
+    *(ReleaseError, CorpusError, PlayError, ModelFolderError, PeerError),
+    *(ServerGoneError, RefusedError, TimeoutError),
+)
 
 
 def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER) -> int:
     """Replay, and print; a wrong argument or a failing server ends it with one sentence."""
     chosen = _parser().parse_args(arguments)
-    if len(chosen.old) != len(chosen.new):
-        raise SystemExit("Give as many --new as --old; each pair is one project.")
-    if chosen.keys < 0:
-        raise SystemExit("--keys must be a number from 0 up; 0 plays the whole difference.")
-    options = {"model": str(chosen.model.resolve())} if chosen.model else {}
-    console = Console(stderr=True)
-    traces = []
+    _check(chosen)
+    console, results = Console(stderr=True), []
     try:
-        for old, new in zip(chosen.old, chosen.new, strict=True):
-            with console.status(f"{old.name} to {new.name}"):
-                traces.append(replayed(command, options, old, new, chosen.keys, chosen.seed))
-    except (ReleaseError, PlayError, ServerGoneError, RefusedError, TimeoutError) as error:
+        pairs, others = _pairs(chosen), _others(chosen)
+        for pair in pairs:
+            with console.status(f"{pair.old.name} to {pair.new.name}"):
+                results.append(replayed(pair, command, _options(chosen), others))
+    except _FAILURES as error:
         raise SystemExit(str(error)) from None
-    result = report(traces)
-    show(result, console)
+    outcomes = {name: [result[name] for result in results] for name in results[0]}
+    reports = {name: report(several) for name, several in outcomes.items()}
+    judged = verdicts(outcomes)
+    show(reports, judged, console)
     if chosen.json:
-        projects = [
-            {"old": old.name, "new": new.name, **_in_short(played)}
-            for old, new, played in zip(chosen.old, chosen.new, traces, strict=True)
-        ]
-        print(json.dumps({"seed": chosen.seed, "projects": projects, **as_json(result)}))
+        print(json.dumps(_told(chosen.seed, pairs, results, reports, judged), allow_nan=False))
     return 0
 
 
-def replayed(
-    command: Sequence[str], options: dict[str, Any], old: Path, new: Path, keys: int, seed: int
-) -> Played:
-    """Make one project's trace and play it; raises what reading and playing raise."""
-    actions = shortened(trace(changes(old, new), Random(seed)), keys)
-    return play(command, options, texts(old), actions)
+def _told(
+    seed: int,
+    pairs: Sequence[Project],
+    results: Sequence[Mapping[str, Outcome]],
+    reports: Mapping[str, Report],
+    judged: Sequence[Verdict],
+) -> dict[str, Any]:
+    alone = ({name: report([outcome]) for name, outcome in result.items()} for result in results)
+    return {
+        "seed": seed,
+        "projects": [
+            {
+                "old": pair.old.name,
+                "new": pair.new.name,
+                "engines": {
+                    name: {"keystrokes": each.keystrokes, "cpu_s": each.cpu_s}
+                    for name, each in engines.items()
+                },
+            }
+            for pair, engines in zip(pairs, alone, strict=True)
+        ],
+        "engines": {name: as_json(each) for name, each in reports.items()},
+        "targets": [as_json(verdict) for verdict in judged],
+    }
 
 
-def _in_short(played: Played) -> dict[str, Any]:
-    alone = report([played])
-    return {"keystrokes": alone.keystrokes, "cpu_s": alone.cpu_s}
+def _check(chosen: argparse.Namespace) -> None:
+    if len(chosen.old) != len(chosen.new):
+        raise SystemExit("Give as many --new as --old; each pair is one project.")
+    if not chosen.old and not chosen.projects:
+        raise SystemExit("Give --old and --new, two releases of a package, or --projects.")
+    if chosen.keys < 0:
+        raise SystemExit("--keys must be a number from 0 up; 0 plays the whole difference.")
+
+
+def _pairs(chosen: argparse.Namespace) -> list[Project]:
+    given = list(zip(chosen.old, chosen.new, strict=True))
+    known = [fetched(project) for project in projects()] if chosen.projects else []
+    return [Project(old, new, chosen.keys, chosen.seed) for old, new in given + known]
+
+
+def _others(chosen: argparse.Namespace) -> dict[str, Other]:
+    made: dict[str, Other] = {}
+    if chosen.read_anew:
+        made[READ_ANEW] = read_anew(chosen.model, chosen.seed)
+    if chosen.llama:
+        made[PEER] = LlamaServer(chosen.model)
+    return made
+
+
+def _options(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The server's settings. What it is compared with reads no other files, and so does it then."""
+    options: dict[str, Any] = {"model": str(chosen.model.resolve())} if chosen.model else {}
+    if chosen.read_anew or chosen.llama:
+        options["workspaceTokens"] = 1  # 0 would be as many as help
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,11 +123,14 @@ def _parser() -> argparse.ArgumentParser:
         "releases of a package: folders, wheels or source archives. No code of them is run.",
     )
     add = parser.add_argument
-    add("--old", type=Path, action="append", required=True, help="the release edited")
-    add("--new", type=Path, action="append", required=True, help="the release arrived at")
+    add("--old", type=Path, action="append", default=[], help="the release edited")
+    add("--new", type=Path, action="append", default=[], help="the release arrived at")
+    add("--projects", action="store_true", help="those of projects.toml, fetched once")
     add("--model", type=Path, help="a model folder; without it, the embedded model")
     add("--keys", type=int, default=KEYSTROKES, help="keystrokes per project; 0 for all")
     add("--seed", type=int, default=SEED, help="of the chance in the trace")
+    add("--read-anew", action="store_true", help="compare with an engine that keeps no state")
+    add("--llama", action="store_true", help="compare with llama-server, built by benchmarks.peer")
     add("--json", action="store_true", help="print one JSON object on stdout")
     return parser
 

@@ -25,11 +25,20 @@ class Kind(StrEnum):
     DELETE = "delete"  # lines, or a selection, at once
     PASTE = "paste"
     UNDO = "undo"
-    ACCEPT = "accept"  # the text that was about to be typed, in one edit
+    ACCEPT = "accept"  # what the server had offered, or a part of it
+    INSERT = "insert"  # a text inserted in one edit, as from another completion
     ELSEWHERE = "edit elsewhere"  # far from the cursor, which stays, as an added import
     SAVE = "save"
     CLOSE = "close"
     PAUSE = "pause"  # until the server has nothing left to read
+
+
+class Form(StrEnum):
+    """How much of an offered text is accepted at once."""
+
+    WHOLE = "whole"
+    LINE = "line"
+    WORD = "word"
 
 
 SILENT = frozenset({Kind.SAVE, Kind.CLOSE, Kind.PAUSE})
@@ -38,7 +47,7 @@ SILENT = frozenset({Kind.SAVE, Kind.CLOSE, Kind.PAUSE})
 KEYSTROKES = frozenset(
     {
         *(Kind.TYPE, Kind.RETYPE, Kind.BACKSPACE, Kind.DELETE),
-        *(Kind.PASTE, Kind.UNDO, Kind.ACCEPT),
+        *(Kind.PASTE, Kind.UNDO, Kind.ACCEPT, Kind.INSERT),
     }
 )
 """Each of these is one press of a key, or of two together."""
@@ -69,6 +78,7 @@ class Action:
     path: str
     cursor: int
     edit: Edit | None = None
+    form: Form | None = None  # of an acceptance
 
     @property
     def asks(self) -> bool:

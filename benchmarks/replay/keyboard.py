@@ -1,4 +1,4 @@
-"""Typing a known text as one does in an editor: closed brackets, typos, undone words, acceptance.
+"""Typing a known text as one does in an editor: closed brackets, typos, undone words, insertions.
 
 Owns what an editor adds to a key and what goes wrong between keys; which key comes next, with its
 automatic indentation, is the demo's `typist`. Knows no file and no server. Whatever happens on the
@@ -24,11 +24,11 @@ from stateline.lsp_server.typist import (
 from .actions import Action, Edit, Kind, Page
 
 # Per key, where it is possible.
-TYPO, ACCEPTED, UNDONE_WORD = 0.03, 0.03, 0.04
+TYPO, INSERTED, UNDONE_WORD = 0.03, 0.03, 0.04
 PAUSE_AFTER_LINE = 0.05
 LONGEST_SLIP = 3  # characters typed before a typo is seen
 LEAST_UNDONE = 3  # letters of a word that is undone
-ACCEPTED_LINES = 3
+INSERTED_LINES = 3
 _CLOSERS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'"}
 _QUOTES = frozenset("\"'")
 _MAY_FOLLOW = frozenset(")]}>:;,.=\"' \t\n")  # right of what an editor closes
@@ -55,8 +55,8 @@ def typed(page: Page, text: str, chance: Random) -> Iterator[Action]:
         if _undoes(now, chance):
             now = _with_word_undone(now)
             yield page.edited(Kind.UNDO, Edit(len(now.draft.before), page.cursor, ""))
-        elif part := _accepted(now, chance):
-            yield page.edited(Kind.ACCEPT, Edit(page.cursor, page.cursor + len(now.closers), part))
+        elif part := _inserted(now, chance):
+            yield page.edited(Kind.INSERT, Edit(page.cursor, page.cursor + len(now.closers), part))
             now = _Typing(pressed(now.draft, accepting(part)))
         else:
             if slip := _slip(now, chance):
@@ -151,15 +151,15 @@ def _with_word_undone(now: _Typing) -> _Typing:
     return replace(now, draft=draft, retyping=run, run=0)
 
 
-def _accepted(now: _Typing, chance: Random) -> str:
+def _inserted(now: _Typing, chance: Random) -> str:
     """A word, the rest of the line, or some lines of what is left; mostly nothing."""
     draft = now.draft
-    if now.retyping or draft.surplus or draft.left[0] == "\n" or chance.random() >= ACCEPTED:
+    if now.retyping or draft.surplus or draft.left[0] == "\n" or chance.random() >= INSERTED:
         return ""
-    rows = draft.left.split("\n", ACCEPTED_LINES)[:ACCEPTED_LINES]
+    rows = draft.left.split("\n", INSERTED_LINES)[:INSERTED_LINES]
     if len(rows[0].strip()) < LEAST_ACCEPTED:
         return ""
     form = chance.random()
     if form < 0.2 and (word := _WORD.match(draft.left)):
         return word[0]
-    return rows[0] if form < 0.8 else "\n".join(rows[: chance.randint(2, ACCEPTED_LINES)])
+    return rows[0] if form < 0.8 else "\n".join(rows[: chance.randint(2, INSERTED_LINES)])

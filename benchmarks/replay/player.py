@@ -3,8 +3,8 @@
 Owns the temporary tree, the conversation and what was seen of it. What the server put through the
 model is only noted here, and counted by `report`. Knows no model.
 
-A pause of the trace lasts until the server reports a reading ahead after its last answer.
-The protocol cannot say that nothing is left to read, so this is taken for it.
+A pause of the trace lasts until the server reports, after its last answer, a reading ahead that
+left nothing to read. From a server that does not say how much is left, any report is taken for it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from stateline.lsp_server.client import DRAWS_GHOST_TEXT, Client
 from stateline.lsp_server.connection import Connection
 from stateline.lsp_server.demo import STATUS, USAGE
 
-from .actions import Action, Kind
+from .acceptance import Typist
+from .actions import Action, Edit, Kind
 
-LOAD_DEADLINE_S, PAUSE_DEADLINE_S = 300.0, 20.0
+LOAD_DEADLINE_S, RUN_DEADLINE_S, PAUSE_DEADLINE_S = 300.0, 20.0, 120.0
 CACHE_VARIABLE = "XDG_CACHE_HOME"
 
 
@@ -41,6 +43,8 @@ class Step:
     asked: bool = False
     answer_ms: float = 0.0  # from before the edit is sent; of those that asked
     over: bool = True  # of a pause: whether the server said that its reading was over
+    request: int | None = None  # the question's number
+    offered: Edit | None = None
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,16 @@ class Usage:
     source: str
     tokens_read: int
     cold: bool
+    request: int | None = None  # of the question that caused it; None: of none, or not told
+    left: int | None = None  # tokens still unread after it; None: not told
+    above: int = 0  # tokens before the anchor, other files included
 
 
 @dataclass(frozen=True)
 class Played:
     """What came of one trace; `cpu_s` of the server after loading, None if not known here."""
 
+    actions: tuple[Action, ...]  # as they were done, with what was accepted
     steps: tuple[Step, ...]
     usages: tuple[Usage, ...]
     cpu_s: float | None
@@ -67,11 +75,28 @@ def play(
     options: Mapping[str, Any],
     texts: Mapping[str, str],
     actions: Iterable[Action],
+    chance: Random,
 ) -> Played:
-    """Run the server on a copy of `texts` and do the actions.
+    """Run the server on a copy of `texts` and do the actions, accepting some of what it offers.
 
     Raises PlayError, and what the client raises if the server fails.
     """
+    with serving(command, {"reportUsage": True, **options}, texts) as (client, root):
+        began_s = cpu_seconds(client.connection.process.pid)
+        player = Player(client, root, texts)
+        done = tuple(_done(player, Typist(actions, texts, chance)))
+        player.step(Action(Kind.PAUSE, "", 0))  # what the last action caused counts as well
+        ended_s = cpu_seconds(client.connection.process.pid)
+    cpu_s = None if began_s is None or ended_s is None else ended_s - began_s
+    did, steps = tuple(action for action, _ in done), tuple(step for _, step in done)
+    return Played(did, steps, usages(client.connection), cpu_s)
+
+
+@contextlib.contextmanager
+def serving(
+    command: Sequence[str], options: Mapping[str, Any], texts: Mapping[str, str]
+) -> Iterator[tuple[Client, Path]]:
+    """A server whose model is loaded, with `texts` as its workspace, in a folder of its own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         root, cache = Path(folder, "project").resolve(), Path(folder, "cache")
         for path, text in texts.items():
@@ -79,15 +104,17 @@ def play(
         with _environment(CACHE_VARIABLE, str(cache)):
             client = Client(Connection(command))
         with client:
-            _initialize(client, root, {"reportUsage": True, **options})
-            began_s = cpu_seconds(client.connection.process.pid)
-            player = Player(client, root, texts)
-            steps = tuple(map(player.step, actions))
-            player.step(Action(Kind.PAUSE, "", 0))  # what the last action caused counts as well
-            ended_s = cpu_seconds(client.connection.process.pid)
+            _initialize(client, root, options)
+            yield client, root
             client.shutdown()
-    cpu_s = None if began_s is None or ended_s is None else ended_s - began_s
-    return Played(steps, usages(client.connection), cpu_s)
+
+
+def _done(player: Player, typist: Typist) -> Iterator[tuple[Action, Step]]:
+    offered = None
+    while (action := typist.next(offered)) is not None:
+        step = player.step(action)
+        offered = step.offered
+        yield action, step
 
 
 class Player:
@@ -111,13 +138,20 @@ class Player:
         if not action.asks:
             return Step(action.kind, mark)
         asked = self._client.suggest(uri, action.cursor)
-        asked.items()
+        offered = [Edit(item.start, item.end, item.text) for item in asked.items()]
         assert asked.pending.answered_s is not None  # `items` has returned
         later = usages(self._client.connection, mark)
         self._asked_at = mark
         # This is reported before the answer, unlike what a run of the model costs.
         self._owed += not any(usage.source == "typed" for usage in later)
-        return Step(action.kind, mark, True, (asked.pending.answered_s - began_s) * 1000)
+        return Step(
+            action.kind,
+            mark,
+            True,
+            (asked.pending.answered_s - began_s) * 1000,
+            request=asked.pending.number,
+            offered=offered[0] if offered else None,
+        )
 
     def _told(self, action: Action, uri: str) -> None:
         """Everything but the question."""
@@ -134,24 +168,23 @@ class Player:
 
     def _paused(self) -> bool:
         """Wait for what the last run cost, and for a reading ahead that was reported later."""
-        end_s = time.perf_counter() + PAUSE_DEADLINE_S
         try:
             while self._owed:
-                self._seen = self._reported("model", self._seen, end_s)
+                self._seen = self._reported("model", self._seen, RUN_DEADLINE_S)
                 self._owed -= 1
-            self._reported("background", max(self._seen, self._asked_at), end_s)
+            self._reported("background", max(self._seen, self._asked_at), PAUSE_DEADLINE_S)
         except TimeoutError:
             self._owed = 0  # a run that failed is never reported
             return False
         return True
 
-    def _reported(self, source: str, after: int, end_s: float) -> int:
+    def _reported(self, source: str, after: int, deadline_s: float) -> int:
         """Wait for a cost of this source from `received[after]` on; the index behind it."""
         connection = self._client.connection
         message = connection.wait_for(
             USAGE,
-            lambda params: params["source"] == source,
-            deadline_s=end_s - time.perf_counter(),
+            lambda params: params["source"] == source and not params.get("tokensLeft"),
+            deadline_s=deadline_s,
             after=after,
         )
         return connection.received.index(message, after) + 1
@@ -160,9 +193,21 @@ class Player:
 def usages(connection: Connection, after: int = 0) -> tuple[Usage, ...]:
     """The costs that were reported, from `received[after]` on."""
     return tuple(
-        Usage(index, m.params["source"], m.params["tokensRead"], m.params["cold"])
+        _usage(index, m.params)
         for index, m in enumerate(connection.received[after:], start=after)
         if m.method == USAGE
+    )
+
+
+def _usage(index: int, params: Mapping[str, Any]) -> Usage:
+    return Usage(
+        index,
+        params["source"],
+        params["tokensRead"],
+        params["cold"],
+        params.get("request"),
+        params.get("tokensLeft"),
+        params.get("tokensAbove", 0),
     )
 
 

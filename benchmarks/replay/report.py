@@ -1,17 +1,13 @@
-"""What a played trace cost, by kind of action, and how it looks.
+"""What a trace cost each engine, by kind of action, and how it looks.
 
-Owns which cost belongs to which action, the figures, and the table. Pure but for the printing.
-
-A run of the model is reported once it ends, maybe after later actions, but always in the order of
-the questions that began it. What is read in the background belongs to the last question before it
-was reported, so that of a reading that a question stops is counted with that question.
+Owns the figures and the tables. Pure but for the printing.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,20 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from stateline.lsp_server.tally import Spread
 
-from .actions import KEYSTROKES, Kind
-from .player import Played, Step, Usage
-
-
-@dataclass(frozen=True)
-class Cost:
-    """One question, and what was read for it."""
-
-    kind: Kind
-    answer_ms: float
-    source: str  # model, typed (from what was already written), or nothing if never reported
-    tokens_waiting: int = 0
-    tokens_background: int = 0
-    cold: bool = False
+from .actions import Kind
+from .costs import Cost, Outcome
+from .targets import Verdict
 
 
 @dataclass(frozen=True)
@@ -56,6 +41,7 @@ class Report:
 
     kinds: dict[str, Figures]
     keystrokes: int
+    accepted: dict[str, int]  # by how much of what was offered
     cpu_s: float | None
     cpu_s_per_1000_keystrokes: float | None
     unreported: int  # questions whose cost never came
@@ -63,52 +49,23 @@ class Report:
     pauses_without_end: int  # the server did not say in time that it was done
 
 
-def report(traces: Sequence[Played]) -> Report:
-    """Sum up."""
-    found = [cost for played in traces for cost in costs(played.steps, played.usages)]
-    steps = [step for played in traces for step in played.steps]
-    keystrokes = sum(step.kind in KEYSTROKES for step in steps)
-    known = [played.cpu_s for played in traces if played.cpu_s is not None]
-    cpu_s = sum(known) if known and len(known) == len(traces) else None
-    each = cpu_s / keystrokes * 1000 if cpu_s is not None and keystrokes else None
+def report(outcomes: Sequence[Outcome]) -> Report:
+    """Sum up what one engine did."""
+    found = [cost for outcome in outcomes for cost in outcome.costs]
+    keystrokes = sum(outcome.keystrokes for outcome in outcomes)
+    known = [outcome.cpu_s for outcome in outcomes if outcome.cpu_s is not None]
+    cpu_s = sum(known) if known and len(known) == len(outcomes) else None
     kinds = {kind: [cost for cost in found if cost.kind is kind] for kind in Kind}
     return Report(
         {kind.value: _figures(several) for kind, several in kinds.items() if several},
         keystrokes,
+        dict(sum((outcome.accepted for outcome in outcomes), Counter())),
         cpu_s,
-        each,
+        cpu_s / keystrokes * 1000 if cpu_s is not None and keystrokes else None,
         sum(not cost.source for cost in found),
-        sum(step.kind is Kind.PAUSE for step in steps),
-        sum(not step.over for step in steps),
+        sum(outcome.pauses for outcome in outcomes),
+        sum(outcome.pauses_without_end for outcome in outcomes),
     )
-
-
-def costs(steps: Iterable[Step], usages: Iterable[Usage]) -> list[Cost]:
-    """What each question cost, in order."""
-    asked = [step for step in steps if step.asked]
-    background, typed = [0] * len(asked), [False] * len(asked)
-    runs: deque[Usage] = deque()
-    now = 0
-    for usage in usages:
-        while now + 1 < len(asked) and asked[now + 1].mark <= usage.index:
-            now += 1
-        if usage.source == "model":
-            runs.append(usage)
-        elif usage.source == "typed" and asked:
-            typed[now] = True
-        elif asked:
-            background[now] += usage.tokens_read
-    return [
-        _cost(*each, None if each[2] or not runs else runs.popleft())
-        for each in zip(asked, background, typed, strict=True)
-    ]
-
-
-def _cost(step: Step, background: int, typed: bool, run: Usage | None) -> Cost:
-    if run is None:
-        source = "typed" if typed else ""
-        return Cost(step.kind, step.answer_ms, source, 0, background)
-    return Cost(step.kind, step.answer_ms, "model", run.tokens_read, background, run.cold)
 
 
 def _figures(several: Sequence[Cost]) -> Figures:
@@ -120,16 +77,15 @@ def _figures(several: Sequence[Cost]) -> Figures:
         sum(cost.cold for cost in several),
         Spread.of(waiting),
         Spread.of(background),
-        Spread.of([cost.answer_ms for cost in several]),
+        Spread.of([cost.answer_ms for cost in several if cost.answer_ms is not None]),
         sum(waiting),
         sum(background),
     )
 
 
-def as_json(result: Report) -> dict[str, Any]:
-    """Plain data; what is no number, as the middle of nothing, is null."""
-    plain: dict[str, Any] = _without_nan(asdict(result))
-    return plain
+def as_json(value: Any) -> Any:
+    """Plain data of a report; what is no number, as the middle of nothing, is null."""
+    return _without_nan(asdict(value))
 
 
 def _without_nan(value: Any) -> Any:
@@ -138,16 +94,24 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def show(result: Report, console: Console) -> None:
+def show(reports: Mapping[str, Report], verdicts: Sequence[Verdict], console: Console) -> None:
     """For a person."""
+    for name, result in reports.items():
+        console.print(_table(name, result))
+        console.print(_summary(result), markup=False, highlight=False)
+    console.print(_LEGEND, markup=False, highlight=False)
+    for verdict in verdicts:
+        console.print(f"{_SAID[verdict.met]:8}{verdict.what}", markup=False, highlight=False)
+
+
+def _table(name: str, result: Report) -> Table:
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))  # it fits into 80 columns
-    table.add_column("action", no_wrap=True)
-    for name in ("times", "typed", "cold", "waiting", "later", "ms"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(name, no_wrap=True)
+    for column in ("times", "typed", "cold", "waiting", "later", "ms"):
+        table.add_column(column, justify="right", no_wrap=True)
     for kind, figures in result.kinds.items():
         table.add_row(kind, *_cells(figures))
-    console.print(table)
-    console.print(_summary(result), markup=False, highlight=False)
+    return table
 
 
 def _cells(figures: Figures) -> tuple[str, ...]:
@@ -165,18 +129,25 @@ def _pair(spread: Spread) -> str:
     return f"{spread.median:.0f} / {spread.p95:.0f}" if spread.count else "none"
 
 
+_SAID = {True: "met", False: "MISSED", None: "unknown"}
+_LEGEND = """typed: answered from what was already written; cold: from nearby text only
+waiting, later: tokens read for an answer, if the model was asked, and after it
+ms: to the answer; pairs are median / p95
+"""
+
+
 def _summary(result: Report) -> str:
     each = result.cpu_s_per_1000_keystrokes
     waiting = sum(figures.tokens_waiting_sum for figures in result.kinds.values())
     later = sum(figures.tokens_background_sum for figures in result.kinds.values())
     cpu = "not known on this system" if each is None else f"{each:.1f} CPU-seconds"
     lines = [
-        "typed: answered from what was already written; cold: from nearby text only",
-        "waiting, later: tokens read for an answer, if the model was asked, and after it",
-        "ms: to the answer; pairs are median / p95",
         f"{waiting} tokens read while waiting and {later} later",
-        f"{result.keystrokes} keystrokes; the server's CPU per 1,000 of them: {cpu}",
+        f"{result.keystrokes} keystrokes; the engine's CPU per 1,000 of them: {cpu}",
     ]
+    if result.accepted:
+        forms = ", ".join(f"{count} by the {form}" for form, count in result.accepted.items())
+        lines.append(f"accepted: {forms}")
     if result.unreported:
         lines.append(f"The server never told the cost of {result.unreported} questions.")
     if result.pauses_without_end:

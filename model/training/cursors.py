@@ -89,7 +89,8 @@ def write(
     completer: Completer, context: Context, max_tokens: int, enough: Callable[[str], bool]
 ) -> list[Piece]:
     """The pieces that are written greedily, until one makes the text `enough`."""
-    completer.warm(context, Event())
+    while completer.warm(context, Event()).tokens_left:
+        pass
     stop, pieces, text = Event(), [], ""
     for piece in completer.complete(context, Sampling(max_tokens=max_tokens), stop):
         if isinstance(piece, Piece) and not stop.is_set():

@@ -1,0 +1,97 @@
+"""Compares what llama-server predicts with what our model does, after the same tokens.
+
+Owns the texts and the comparison. Each text is put to the server as a prompt of its own, then in
+two parts, then after a turn that was not taken, so that its cache is checked as well.
+Probabilities are compared as natural logarithms, over every token of the vocabulary.
+
+Float32 differs by the order of additions alone. In Q8_0 llama.cpp also rounds what goes into each
+matrix to 8 bits, in blocks of 32, while we compute in float32; and the weights are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from stateline.model.folder import read_config, tokenizer_path
+from stateline.model.mamba2 import Mamba2
+from stateline.model.tokenizer import Tokenizer
+from stateline.model.weights import load_tensors
+from torch import Tensor
+
+from .gguf import Kind
+from .llama import started
+
+LENGTHS = (50, 64, 100, 129, 200, 256, 400, 600)
+LEAST = -60.0  # e to this is still a float32; what is less likely is not compared
+TURN = (1, 1, 1)  # tokens that no text goes on with
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of one prompt: the largest in log probability, our divergence from theirs, the likeliest."""
+
+    largest: float
+    divergence: float  # nats, of their distribution from ours
+    same_choice: bool
+
+
+def show(folder: Path, paths: Mapping[Kind, Path]) -> None:
+    """Print what `compare` finds, a line per kind of weights and way of asking."""
+    for kind, path in paths.items():
+        for way, found in compare(folder, path).items():
+            largest = max(each.largest for each in found)
+            divergence = max(each.divergence for each in found)
+            same = sum(each.same_choice for each in found)
+            print(
+                f"{kind.name:5} {way:12} log probability differs by at most {largest:.2e}, "
+                f"divergence at most {divergence:.1e} nats, same choice {same} of {len(found)}"
+            )
+
+
+def compare(folder: Path, path: Path) -> dict[str, list[Difference]]:
+    """By way of asking, the differences after each text. Raises PeerError."""
+    config = read_config(folder)
+    model = Mamba2(config).eval()
+    model.load_state_dict(load_tensors(folder, config))
+    ways: dict[str, list[Difference]] = {"at once": [], "in two parts": [], "after a turn": []}
+    with started(path) as server, torch.inference_mode():
+        for tokens in prompts(Tokenizer.load(tokenizer_path(folder))):
+            ours = model(torch.tensor([tokens]), model.zero_state())[0][0, -1].log_softmax(-1)
+            for way, first in zip(ways, turns(tokens), strict=True):
+                if first:
+                    server.complete(first, 0)
+                theirs = server.log_probabilities(tokens, config.vocab_size)
+                ways[way].append(difference(ours, theirs))
+    return ways
+
+
+def prompts(tokenizer: Tokenizer) -> Iterator[list[int]]:
+    """Python source of several lengths, each from another place."""
+    tokens = tokenizer.encode(inspect.getsource(argparse))
+    for i, length in enumerate(LENGTHS):
+        yield tokens[1000 * i : 1000 * i + length]
+
+
+def turns(tokens: Sequence[int]) -> Iterator[Sequence[int]]:
+    """What is read before `tokens` are asked for, in the order of the ways."""
+    yield ()
+    yield tokens[: len(tokens) // 3]
+    yield [*tokens[: -len(TURN)], *TURN]
+
+
+def difference(ours: Tensor, theirs: Mapping[int, float]) -> Difference:
+    """Between log probabilities: (v,) and by token."""
+    beside = torch.full_like(ours, -torch.inf)
+    beside[list(theirs)] = torch.tensor(list(theirs.values()), dtype=ours.dtype)
+    counted = (ours > LEAST) & (beside > LEAST)
+    apart = (ours - beside)[counted]
+    return Difference(
+        float(apart.abs().max()),
+        float((ours[counted].exp() * apart).sum()),
+        bool(ours.argmax() == beside.argmax()),
+    )

@@ -1,0 +1,246 @@
+"""Whether a key costs the same however much was read: `python -m benchmarks.replay.flat [--json]`.
+
+Owns the workspaces of growing size around one open file, the typing that is the same in all of
+them, and the picture. The budgets of the server are raised to what each size takes. Knows no model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from stateline.lsp_server.client import Client
+from stateline.lsp_server.connection import RefusedError, ServerGoneError
+from stateline.lsp_server.demo import SERVER, USAGE
+from stateline.lsp_server.tally import Spread
+from stateline.model import PRETRAINED
+from stateline.model.errors import ModelFolderError
+from stateline.model.folder import tokenizer_path
+from stateline.model.tokenizer import Tokenizer
+from stateline.model.training.sources import CorpusError
+
+from .actions import Action, Kind, Page
+from .costs import costs
+from .keyboard import typed
+from .player import Player, PlayError, serving, usages
+from .projects import CACHE, fetched, projects
+from .releases import ReleaseError, texts
+from .report import as_json
+
+SIZES_TOKENS = tuple(size << 10 for size in (1, 4, 16, 64, 128))
+MOST_RATIO = 1.15  # of the largest size to the smallest
+OPEN, OPEN_LINES, KEYS = "cattrs/converters.py", (574, 644), 150  # of the open file; then typed
+PARTS, LEAST_PART_TOKENS = 32, 512  # other files; the open one imports them all
+MEMORY_MIB, READ_DEADLINE_S = 2048, 1800.0
+ENOUGH = 0.8  # of the tokens wanted: what is read goes by whole files
+PICTURE = CACHE / "flat.svg"
+_CHARS_PER_TOKEN = 8  # more than there are
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Typing with so much context; the spreads are of keys that the model was asked for."""
+
+    context_tokens: int  # as wanted
+    above_tokens: int  # as read: what stands before the anchor
+    typed_through: int
+    tokens_waiting: Spread
+    answer_ms: Spread
+
+
+class _Steady(Random):
+    """The chance of someone who makes no mistakes, so that nothing but keys is measured."""
+
+    def random(self) -> float:
+        return 1.0
+
+
+def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER) -> int:
+    """Measure, print and draw; a failing server ends it with one sentence."""
+    chosen = _parser().parse_args(arguments)
+    console, found = Console(stderr=True), []
+    options = {"model": str(chosen.model.resolve())} if chosen.model else {}
+    try:
+        before, written, others = source()
+        tokenizer = Tokenizer.load(tokenizer_path(chosen.model or PRETRAINED))
+        for size in chosen.tokens or SIZES_TOKENS:
+            with console.status(f"{size} tokens of context"):
+                workspace = around(before, others, size, tokenizer)
+                found.append(measured(command, options, workspace, written, size))
+    except _FAILURES as error:
+        raise SystemExit(str(error)) from None
+    _show(found, console)
+    draw(found, chosen.picture)
+    if chosen.json:
+        told = {"sizes": [as_json(each) for each in found], "ratios": ratios(found)}
+        print(json.dumps(told, allow_nan=False))
+    return 0
+
+
+def source() -> tuple[str, str, str]:
+    """The open file's text, what is typed at its end, and the text of all other files."""
+    known: dict[str, str] = {}
+    for project in projects():
+        known |= texts(fetched(project)[1])
+    rows = known.pop(OPEN).split("\n")
+    first, last = OPEN_LINES
+    before, after = "\n".join(rows[first:last]), "\n" + "\n".join(rows[last:])
+    return before, after[:KEYS], "\n".join(known[path] for path in sorted(known))
+
+
+def around(before: str, others: str, size: int, tokenizer: Tokenizer) -> dict[str, str]:
+    """The workspace: the open file, and as many tokens of others as `size` leaves."""
+    imports = "import " + ", ".join(f"part_{n:02}" for n in range(PARTS))
+    opened = f"{imports}\n\n{before}"
+    left = max(size - len(tokenizer.encode(opened)), 0)
+    count = min(PARTS, left // LEAST_PART_TOKENS)
+    parts = _cut(others, count, left // max(count, 1), tokenizer)
+    return {"open.py": opened, **{f"part_{n:02}.py": part for n, part in enumerate(parts)}}
+
+
+def _cut(text: str, count: int, each_tokens: int, tokenizer: Tokenizer) -> Iterator[str]:
+    """So many texts of so many tokens and the rest of a line."""
+    at = 0
+    for _ in range(count):
+        piece = text[at : at + each_tokens * _CHARS_PER_TOKEN]
+        ends = tokenizer.encode_with_offsets(piece).ends
+        if len(ends) < each_tokens:
+            raise PlayError("The projects have too little text for so much context; ask for less.")
+        end = piece.find("\n", ends[each_tokens - 1]) + 1 or len(piece)
+        yield piece[:end]
+        at += end
+
+
+def measured(
+    command: Sequence[str],
+    options: Mapping[str, Any],
+    workspace: Mapping[str, str],
+    written: str,
+    size: int,
+) -> Flat:
+    """Type in one workspace once all of it is read; raises what `play` raises."""
+    page = Page("open.py", workspace["open.py"])
+    page.cursor = len(page.text)
+    raised = {"memoryMiB": MEMORY_MIB, "workspaceTokens": size, "reportUsage": True, **options}
+    with serving(command, raised, workspace) as (client, root):
+        player = Player(client, root, workspace)
+        player.step(page.plain(Kind.OPEN))
+        above = _all_read(client, size if len(workspace) > 1 else 0)
+        first = len(client.connection.received)
+        steps = [player.step(action) for action in typed(page, written, _Steady()) if action.edit]
+        player.step(Action(Kind.PAUSE, "", 0))  # so that the last cost is reported
+        found = costs(steps, usages(client.connection, first))
+    asked = [cost for cost in found if cost.source == "model"]
+    return Flat(
+        size,
+        above,
+        sum(cost.source == "typed" for cost in found),
+        Spread.of([cost.tokens_waiting for cost in asked]),
+        Spread.of([cost.answer_ms for cost in asked if cost.answer_ms is not None]),
+    )
+
+
+def _all_read(client: Client, wanted: int) -> int:
+    """Wait until nothing is left to read; how many tokens then stand before the anchor."""
+    try:
+        message = client.connection.wait_for(
+            USAGE,
+            lambda params: (
+                params["source"] == "background"
+                and not params.get("tokensLeft")
+                and params.get("tokensAbove", 0) >= ENOUGH * wanted
+            ),
+            deadline_s=READ_DEADLINE_S,
+        )
+    except TimeoutError:
+        most = max((usage.above for usage in usages(client.connection)), default=0)
+        raise PlayError(
+            f"The server read {most} tokens of a context of {wanted}; flatness cannot be measured."
+        ) from None
+    return int(message.params.get("tokensAbove", 0))
+
+
+def ratios(found: Sequence[Flat]) -> dict[str, float | None]:
+    """Of the p95 at the largest size to that at the smallest; None where nothing was measured."""
+    small, large = found[0], found[-1]
+    return {
+        "tokens_waiting": _ratio(large.tokens_waiting, small.tokens_waiting),
+        "answer_ms": _ratio(large.answer_ms, small.answer_ms),
+    }
+
+
+def _ratio(large: Spread, small: Spread) -> float | None:
+    return large.p95 / small.p95 if large.count and small.count and small.p95 else None
+
+
+def _show(found: Sequence[Flat], console: Console) -> None:
+    table = Table("context", "read", "typed", "tokens", "ms")
+    for each in found:
+        tokens, ms = each.tokens_waiting, each.answer_ms
+        table.add_row(
+            str(each.context_tokens),
+            str(each.above_tokens),
+            str(each.typed_through),
+            f"{tokens.median:.0f} / {tokens.p95:.0f}",
+            f"{ms.median:.0f} / {ms.p95:.0f}",
+        )
+    console.print(table)
+    for name, ratio in ratios(found).items():
+        met = "unknown" if ratio is None else "met" if ratio <= MOST_RATIO else "MISSED"
+        told = "" if ratio is None else f"{ratio:.2f} times, "
+        console.print(f"{met:8}{name} at p95: {told}at most {MOST_RATIO}", highlight=False)
+
+
+def draw(found: Sequence[Flat], picture: Path) -> None:
+    """Both p95 by size."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, both = pyplot.subplots(1, 2, figsize=(8, 3))
+    sizes = [each.context_tokens for each in found]
+    for axes, name, values in (
+        (both[0], "tokens read", [each.tokens_waiting.p95 for each in found]),
+        (both[1], "milliseconds", [each.answer_ms.p95 for each in found]),
+    ):
+        axes.plot(sizes, values, "o-")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [f"{size >> 10}k" for size in sizes])
+        axes.set_ylim(bottom=0)
+        axes.set(xlabel="tokens of context", ylabel=f"{name} per key, p95")
+    figure.tight_layout()
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(picture)
+    pyplot.close(figure)
+
+
+_FAILURES = (
+    *(ReleaseError, CorpusError, PlayError, ModelFolderError),
+    *(ServerGoneError, RefusedError, TimeoutError),
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.replay.flat",
+        description="Measure what a key costs with 1k to 128k tokens of context.",
+    )
+    add = parser.add_argument
+    add("--tokens", type=int, action="append", help="a size of context; several, smallest first")
+    add("--model", type=Path, help="a model folder; without it, the embedded model")
+    add("--picture", type=Path, default=PICTURE, help="where the picture goes, .svg or .png")
+    add("--json", action="store_true", help="print one JSON object on stdout")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

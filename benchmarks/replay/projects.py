@@ -1,0 +1,41 @@
+"""The projects that are replayed by default, and their releases, fetched once and pinned by hash.
+
+Owns the reading of `projects.toml`. How a wheel is fetched and checked is `training.sources`'.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from stateline.model.training.sources import Distribution, fetch
+
+TABLE = Path(__file__).with_name("projects.toml")
+SIDES = ("old", "new")
+CACHE = Path(__file__).parents[2] / "build" / "replay"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Two releases of one distribution."""
+
+    old: Distribution
+    new: Distribution
+
+
+def projects(table: Path = TABLE) -> tuple[Project, ...]:
+    """Those of a table, in its order."""
+    rows = tomllib.loads(table.read_text(encoding="utf-8"))["project"]
+    return tuple(
+        Project(*(Distribution(row["name"], licence=row["licence"], **row[side]) for side in SIDES))
+        for row in rows
+    )
+
+
+def fetched(project: Project, cache: Path = CACHE) -> tuple[Path, Path]:
+    """The wheels of both releases; downloads what the cache lacks.
+
+    Raises CorpusError if that fails or brings something else than what is pinned.
+    """
+    return fetch(project.old, cache), fetch(project.new, cache)

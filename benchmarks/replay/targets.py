@@ -1,0 +1,86 @@
+"""What the project wants of a trace, and whether it got it.
+
+Owns the targets. Pure. Tokens read are those put through the model before an answer, newly
+generated ones apart, over the questions that were not answered from what was already written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stateline.lsp_server.tally import Spread
+
+from .actions import Kind
+from .costs import Cost, Outcome
+
+OURS, PEER = "stateline", "llama-server"
+_TYPING = frozenset({Kind.TYPE, Kind.RETYPE})
+_JUMP, _SWITCH = frozenset({Kind.JUMP}), frozenset({Kind.SWITCH})
+LIMITS: Mapping[str, tuple[frozenset[Kind], int, int]] = {
+    "typing": (_TYPING, 6, 16),
+    "backspace and undo": (frozenset({Kind.BACKSPACE, Kind.UNDO}), 16, 64),
+    "after accepting": (frozenset({Kind.ACCEPT}), 6, 16),
+    "a jump": (_JUMP, 400, 1024),
+    "a switch": (_SWITCH, 400, 1024),
+}
+"""What is done, and the most tokens at the median and at p95."""
+
+TIMES_FEWER: Mapping[str, tuple[frozenset[Kind], int]] = {
+    "a jump": (_JUMP, 10),
+    "a switch": (_SWITCH, 10),
+    "typing": (_TYPING, 1),
+}
+"""Against the peer, by all tokens waited for."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One target in words, with what was measured; `met` is None where nothing was."""
+
+    what: str
+    met: bool | None
+
+
+def verdicts(outcomes: Mapping[str, Sequence[Outcome]]) -> list[Verdict]:
+    """Of all engines' outcomes, by name; those against an engine that is missing are left out."""
+    ours = outcomes[OURS]
+    found = [_limited(name, _waited(ours, kinds), *most) for name, (kinds, *most) in LIMITS.items()]
+    if (theirs := outcomes.get(PEER)) is not None:
+        for name, (kinds, times) in TIMES_FEWER.items():
+            sums = sum(_waited(ours, kinds)), sum(_waited(theirs, kinds))
+            found.append(_fewer(name, *sums, times))
+        found.append(_cheaper(_cpu_s(ours), _cpu_s(theirs)))
+    return found
+
+
+def _limited(name: str, tokens: Sequence[int], median: int, p95: int) -> Verdict:
+    wanted = f"of at most {median} / {p95}"
+    if not tokens:
+        return Verdict(f"{name}: no tokens measured {wanted}", None)
+    spread = Spread.of(tokens)
+    met = spread.median <= median and spread.p95 <= p95
+    return Verdict(f"{name}: {spread.median:.0f} / {spread.p95:.0f} tokens {wanted}", met)
+
+
+def _fewer(name: str, ours: int, theirs: int, times: int) -> Verdict:
+    told = f"{name}: {ours} tokens in all, {PEER} {theirs}"
+    wanted = f"; at least {times} times fewer" if times > 1 else "; no more"
+    return Verdict(told + wanted, ours * times <= theirs if theirs else None)
+
+
+def _cheaper(ours: float | None, theirs: float | None) -> Verdict:
+    if ours is None or theirs is None:
+        return Verdict("CPU-seconds over the whole trace: not known on this system", None)
+    told = f"{ours:.1f} CPU-seconds over the whole trace, {PEER} {theirs:.1f}"
+    return Verdict(f"{told}; fewer", ours < theirs)
+
+
+def _waited(outcomes: Iterable[Outcome], kinds: frozenset[Kind]) -> list[int]:
+    costs: Iterable[Cost] = (cost for outcome in outcomes for cost in outcome.costs)
+    return [cost.tokens_waiting for cost in costs if cost.kind in kinds and cost.source == "model"]
+
+
+def _cpu_s(outcomes: Sequence[Outcome]) -> float | None:
+    known = [outcome.cpu_s for outcome in outcomes if outcome.cpu_s is not None]
+    return sum(known) if len(known) == len(outcomes) else None

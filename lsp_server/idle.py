@@ -1,0 +1,68 @@
+"""What is done while nobody asks: choosing the files around the open one, and reading ahead.
+
+Owns one task that the next request ends. Knows neither the model nor the files, only who does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from threading import Event
+
+from ..model.completer import Appetite, Context
+from .neighbourhood import Neighbourhood
+from .requests import CompletionRequest
+
+logger = logging.getLogger(__name__)
+
+# Reads some of what is left and says how many tokens still are; runs elsewhere.
+Read = Callable[[Context, Event], Awaitable[int]]
+
+
+class Idle:
+    """One text at a time: the one that was asked about last."""
+
+    def __init__(
+        self, neighbourhood: Neighbourhood, appetite: Callable[[], Awaitable[Appetite]], read: Read
+    ) -> None:
+        self._neighbourhood = neighbourhood
+        self._appetite = appetite
+        self._read = read
+        self._task: asyncio.Task[None] | None = None
+        self._stop = Event()
+
+    def begin(self, request: CompletionRequest, after_s: float) -> None:
+        """Once so much time has passed without a `stop`, read what the next request will need."""
+        self.stop()
+        stop = self._stop = Event()
+        self._task = asyncio.get_running_loop().create_task(self._run(request, after_s, stop))
+
+    def stop(self) -> None:
+        """The thread goes on at once, or after its current chunk."""
+        self._stop.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self, request: CompletionRequest, after_s: float, stop: Event) -> None:
+        around, uri, idle_s = self._neighbourhood, request.snapshot.uri, after_s
+        try:
+            await asyncio.sleep(after_s)
+            while True:
+                due_in_s = around.due_in(uri, idle_s)
+                if due_in_s == 0:
+                    await around.renew(uri, request.snapshot.text, await self._appetite())
+                    due_in_s = around.due_in(uri, idle_s)
+                await self._read_all(request.context, stop)
+                if due_in_s is None:
+                    return
+                await asyncio.sleep(due_in_s)
+                idle_s += due_in_s
+        except Exception as error:
+            logger.error("Idle work failed: %s", type(error).__name__, exc_info=error)
+
+    async def _read_all(self, context: Context, stop: Event) -> None:
+        around = self._neighbourhood.around_reading(context)
+        while await self._read(replace(context, around=around), stop):
+            pass

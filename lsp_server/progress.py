@@ -1,0 +1,66 @@
+"""Work that takes a while, shown by clients that can show it.
+
+Owns the agreement on a token and the messages under it. Knows nothing of the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+ANSWER_S = 1.0
+
+
+class Progress:
+    """One piece of work from its beginning to its end; silent where the client takes none."""
+
+    def __init__(self, server: LanguageServer, token: str, title: str) -> None:
+        self._server, self._token, self._title = server, token, title
+        self._begun = False
+
+    async def begin(self) -> None:
+        """Agree on the token and say what is done."""
+        if await _agreed_on(self._server, self._token):
+            begin = types.WorkDoneProgressBegin(title=self._title, percentage=0)
+            self._server.work_done_progress.begin(self._token, begin)
+            self._begun = True
+
+    def report(self, percentage: int) -> None:
+        """How far it is, 0 to 100."""
+        if self._begun:
+            report = types.WorkDoneProgressReport(percentage=percentage)
+            self._server.work_done_progress.report(self._token, report)
+
+    def end(self) -> None:
+        """It is done, or given up."""
+        if self._begun:
+            self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd())
+            self._begun = False
+
+
+@asynccontextmanager
+async def shown(server: LanguageServer, token: str, title: str) -> AsyncIterator[None]:
+    """For as long as the block takes."""
+    progress = Progress(server, token, title)
+    await progress.begin()
+    try:
+        yield
+    finally:
+        progress.end()
+
+
+async def _agreed_on(server: LanguageServer, token: str) -> bool:
+    """Whether the client takes progress under this token; silence is a no."""
+    window = server.protocol.client_capabilities.window
+    if window is None or not window.work_done_progress:
+        return False
+    create = server.work_done_progress.create_async(token)
+    try:
+        await asyncio.wait_for(asyncio.shield(create), ANSWER_S)
+    except Exception:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""The workspace folders of one session, and everything that is asked about files.
+
+Owns the rules, the workspace and the neighbourhood, brings what they notice on their threads to
+the event loop's, and remembers from session to session in which order files were used and read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from ..model.statefolder import entries
+from .cache import Order, load_order, save_order, states_folder
+from .neighbourhood import Neighbourhood, file_of
+from .rules import Rules, Verdict
+from .workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+class Project:
+    """Lives on the event loop's thread; what reads the disk runs on others."""
+
+    def __init__(
+        self,
+        roots: Iterable[Path],
+        exclude: Iterable[str],
+        forget: Callable[[frozenset[Path]], None],
+    ) -> None:
+        """`forget` is called with files of which nothing may be known any more."""
+        self._roots = tuple(roots)
+        self._forget = forget
+        self._loop = asyncio.get_running_loop()
+        self._rules = Rules(self._roots, tuple(exclude))
+        self._workspace = Workspace(self._roots, self._rules, self._on_changed, self._on_gone)
+        order = load_order(self._roots)
+        self._workspace.restore(order.recent)
+        self.neighbourhood = Neighbourhood(
+            self._workspace if self._roots else None, order.read, self._on_chosen
+        )
+        self._saved_order = order
+        self._saving: asyncio.Future[None] | None = None
+        self._loop.run_in_executor(None, self._answer_for_kept_states)
+
+    def verdict(self, uri: str) -> Verdict:
+        """Whether the document's file may be read; a document without a file may."""
+        file = file_of(uri)
+        return self._rules.verdict(Path(file)) if file else Verdict.FREE
+
+    def why(self, uri: str) -> str:
+        """The verdict in a sentence."""
+        return self._rules.why(Path(file_of(uri)))
+
+    def touched(self, uri: str) -> None:
+        """The user opened, edited or saved this document."""
+        if file := file_of(uri):
+            self._workspace.touch(Path(file))
+
+    def changed(self, uris: Iterable[str]) -> None:
+        """These are different on the disk, or gone, or new."""
+        self._workspace.notify([Path(file) for uri in uris if (file := file_of(uri))])
+
+    def saved(self, uri: str) -> None:
+        """The document is on the disk as it is now."""
+        self.touched(uri)
+        self.changed([uri])
+        self.neighbourhood.changed()
+
+    def close(self) -> None:
+        """Stop all threads. May wait a moment for the one that watches."""
+        self._workspace.close()
+
+    def _on_chosen(self) -> None:
+        """Another choice was made: remember it, unless that is being done."""
+        order = Order(tuple(self._workspace.recent()), self.neighbourhood.order())
+        if order != self._saved_order and (self._saving is None or self._saving.done()):
+            self._saved_order = order
+            self._saving = self._loop.run_in_executor(None, save_order, self._roots, order)
+
+    # Below this line, everything runs on other threads.
+
+    def _answer_for_kept_states(self) -> None:
+        """States of earlier sessions may hold files that are excluded by now."""
+        folders = set(map(str, self._roots))
+        kept = [entry for entry in entries(states_folder()) if entry.workspace in folders]
+        files = {Path(source.path) for entry in kept for source in entry.sources}
+        if files:
+            self._workspace.held(files)
+
+    def _on_changed(self) -> None:
+        self._tell(self.neighbourhood.changed)
+
+    def _on_gone(self, files: frozenset[Path]) -> None:
+        self._tell(self._forget, files)
+
+    def _tell(self, listener: Callable[..., None], *values: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(listener, *values)

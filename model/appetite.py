@@ -1,0 +1,48 @@
+"""How much of the workspace a model is given, as its evaluation found it useful.
+
+Owns `workspace.json` of a model folder. Knows no model and no file of any workspace.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .completer import Appetite
+from .errors import ModelFolderError
+
+FILE = "workspace.json"
+MOST_TOKENS = 1 << 20
+# Of a model that was not evaluated: what most code models gain something from.
+UNPROVEN = Appetite(read_tokens=4096)
+_MAX_JSON_BYTES = 1 << 16
+
+
+def read_appetite(folder: Path) -> Appetite:
+    """What the folder says, else UNPROVEN. Raises ModelFolderError."""
+    path = folder / FILE
+    if not path.is_file():
+        return UNPROVEN
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise ValueError("too large")
+        found = json.loads(path.read_bytes())
+        appetite = Appetite(
+            _tokens(found["read_tokens"]),
+            _tokens(found["recalled_tokens"]),
+            float(found["chars_per_token"]),
+        )
+        if not 0.5 <= appetite.chars_per_token <= 20:
+            raise ValueError("chars_per_token must be from 0.5 to 20")
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelFolderError(
+            f"{path} does not say how much of a workspace this model is to be given ({error}); "
+            "delete it to go without."
+        ) from error
+    return appetite
+
+
+def _tokens(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_TOKENS:
+        raise ValueError(f"token counts must be whole numbers from 0 to {MOST_TOKENS}")
+    return value

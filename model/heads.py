@@ -1,0 +1,88 @@
+"""The workspace part: other files as tokens, before the open one.
+
+Owns the tokens of neighbours, the chains `[bos] W` that they make, and what the memory knows of
+them. Knows no state, no disk and no cursor; which files, and in which order, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from threading import Event
+
+import numpy as np
+
+from . import memory
+from .chain import Chain
+from .completer import Neighbour, Surroundings
+from .memory import Ids
+from .secrets import masked
+from .tokenizer import Tokenizer
+
+MOST_TOKENS = 1 << 20  # of neighbours that are kept as tokens
+
+
+class Heads:
+    """What stands before the open file, for any list of neighbours."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        bos = tokenizer.markers.bos
+        self.root = Chain(() if bos is None else (bos,))
+        self._files: OrderedDict[Neighbour, array[int]] = OrderedDict()
+        self._tokens = 0
+        self._chain: tuple[Sequence[Neighbour], Chain] = ((), self.root)
+        self._past: tuple[Surroundings, Ids] = (Surroundings(), memory.NOTHING)
+
+    def tokenise(self, around: Surroundings, stop: Event) -> bool:
+        """Make tokens of all neighbours; False if stopped before that was done."""
+        for neighbour in (*around.recalled, *around.read):
+            if stop.is_set():
+                return False
+            self._tokenised(neighbour)
+        while self._tokens > MOST_TOKENS and len(self._files) > 1:
+            self._tokens -= len(self._files.popitem(last=False)[1])
+        return True
+
+    def chain(self, neighbours: Sequence[Neighbour]) -> Chain:
+        """`[bos] W` of those neighbours that are tokenised, each a link."""
+        if neighbours is self._chain[0] or neighbours == self._chain[0]:
+            return self._chain[1]
+        chain = self.root
+        for neighbour in neighbours:
+            if (tokens := self._files.get(neighbour)) is not None:
+                chain = chain.then(tokens, neighbour.file or neighbour.path)
+        if all(neighbour in self._files for neighbour in neighbours):
+            self._chain = (neighbours, chain)
+        return chain
+
+    def past(self, around: Surroundings) -> Ids:
+        """What the memory may recall of the neighbours, the nearest last."""
+        if around is self._past[0]:
+            return self._past[1]
+        files = (self._files.get(each) for each in (*around.recalled, *around.read))
+        known = [memory.apart(tokens) for tokens in files if tokens is not None]
+        past = np.concatenate([memory.NOTHING, *known])
+        if len(known) == len(around.recalled) + len(around.read):
+            self._past = (around, past)
+        return past
+
+    def forget(self, files: Collection[str]) -> None:
+        """Drop the tokens of these files."""
+        for neighbour in [each for each in self._files if (each.file or each.path) in files]:
+            self._tokens -= len(self._files.pop(neighbour))
+        self._chain = ((), self.root)
+        self._past = (Surroundings(), memory.NOTHING)
+        self.root = Chain(self.root.tokens)  # the old one remembers its last child
+
+    def _tokenised(self, neighbour: Neighbour) -> None:
+        if neighbour not in self._files:
+            marker = self._tokenizer.markers.file
+            head = [] if marker is None else [marker]
+            # Encoded apart, as the trainer does.
+            path = self._tokenizer.encode(neighbour.path + "\n")
+            text = self._tokenizer.encode(masked(neighbour.text))
+            self._files[neighbour] = tokens = array("I", [*head, *path, *text])
+            self._tokens += len(tokens)
+        self._files.move_to_end(neighbour)

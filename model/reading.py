@@ -1,0 +1,57 @@
+"""One open text as the engine sees it: its tokens, its anchors, and the files read before it.
+
+Owns `Reading` and `Prompt`, the layout of a text laid on a chain. Knows no state and no model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import fim
+from .chain import Chain
+from .memory import Ids
+from .tokenizer import TokenizedText, Tokenizer
+
+ANCHORS = 8  # of one text that are remembered; a jump back finds its own
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Tokens to read, and the text that the writing must begin with."""
+
+    chain: Chain  # its links are the parts of the layout
+    tail: str
+    seen: Ids  # what the memory may recall
+    workspace: int = 0  # tokens before this text: `[bos] W`
+    above: int = 0  # tokens before the anchor
+    durable: int = 0  # tokens that may be kept on the disk
+
+
+class Reading:
+    """One open text: its tokens up to the cursor, and the beginnings it is laid out from."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.prefix = TokenizedText(tokenizer)
+        self.start = 0  # of the window, in the whole text
+        self.file = ""
+        self.head: Chain | None = None  # `[bos] W` that answers use; None: not chosen yet
+        self._held: dict[str, list[list[int]]] = {}  # purpose -> the tokens above its anchors
+
+    def anchor(self, purpose: str, longest: int, place: int) -> int:
+        """The latest anchor that stands still and leaves M0 short enough, else `place`."""
+        ids, settled = self.prefix.ids, self.prefix.settled
+        anchors = self._held.setdefault(purpose, [])
+        for above in reversed(anchors):
+            most = longest if above is anchors[-1] else min(longest, fim.ANCHOR_TOKENS)
+            if len(above) <= settled <= len(above) + most and ids[: len(above)] == above:
+                break
+        else:
+            above = ids[:place]
+        others = [each for each in anchors if each is not above]
+        anchors[:] = [*others[-ANCHORS + 1 :], above]
+        return len(above)
+
+    def saved_tokens(self, saved_chars: int) -> int:
+        """How many tokens spell what the first `saved_chars` of the whole text are."""
+        reach = saved_chars - self.start
+        return sum(end <= reach for end in self.prefix.ends[: self.prefix.settled])

@@ -1,0 +1,54 @@
+"""Workspace folders: whose a file is, and what it is called."""
+
+import os
+from pathlib import Path
+
+import pytest
+from stateline.lsp_server.folders import Folders, is_among
+
+TOP = Path(os.path.abspath(os.sep)) / "work"
+
+
+def at(*names):
+    return tuple(str(TOP.joinpath(*name.split("/"))) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("roots", "file", "root", "name"),
+    [
+        (["a"], "a/b/c.py", "a", "b/c.py"),
+        (["a"], "ab/c.py", None, None),
+        (["a", "a/b"], "a/b/c.py", "a/b", "b/c.py"),
+        (["a/b", "a", "a"], "a/c.py", "a", "a/c.py"),
+        (["a"], "a", None, None),
+        ([], "a/c.py", None, None),
+    ],
+)
+def test_a_file_belongs_to_the_innermost_folder(roots, file, root, name):
+    folders = Folders([Path(each) for each in at(*roots)])
+    assert folders.root(*at(file)) == (root and at(root)[0])
+    assert folders.name(*at(file)) == (name or Path(*at(file)).as_posix())
+
+
+def test_the_file_systems_root_may_be_the_folder():
+    folders = Folders([TOP.parent])
+    assert folders.root(*at("a.py")) == str(TOP.parent)
+    assert folders.name(*at("a.py")) == "work/a.py"
+
+
+def test_the_folders_around_come_after_the_folders():
+    folders = Folders([TOP / "a"])
+    assert folders.with_above(at("a/b/c", "a/d", "x/y")) == at("a/b/c", "a/d", "x/y", "a/b", "a")
+
+
+@pytest.mark.parametrize(
+    ("path", "hints", "among"),
+    [
+        ("a/b.py", ["a/b.py"], True),
+        ("a/b/c.py", ["a"], True),
+        ("ab/c.py", ["a"], False),
+        ("a/b.py", [], False),
+    ],
+)
+def test_a_folder_stands_for_what_is_in_it(path, hints, among):
+    assert is_among(*at(path), frozenset(at(*hints))) is among

@@ -1,0 +1,112 @@
+"""A workspace of real files for tests, and what it told."""
+
+import threading
+
+from stateline.lsp_server.rules import Verdict
+from stateline.lsp_server.watch import Pace
+from stateline.lsp_server.workspace import Selection, Workspace
+from stateline.model.completer import Appetite
+from watchdog.observers import Observer
+
+SOON_S = 30.0
+EVENTS = (Pace(quiet_s=0.05, burst_s=1.0, poll_s=3600, glance_s=3600), Observer)
+CLOCK = (Pace(quiet_s=0.05, burst_s=1.0, poll_s=0.05, glance_s=0.1), None)
+HUNGER = Appetite(read_tokens=2000, recalled_tokens=8000, chars_per_token=1.0)
+NOTHING = Selection()
+
+
+class Rules:
+    """Refuses what is named in a `.refused` file at the root."""
+
+    def __init__(self, root):
+        self.file = root / ".refused"
+        self.refused = frozenset()
+        self.reload()
+
+    def verdict(self, path):
+        return Verdict.IGNORED if {path.name, path.parent.name} & self.refused else Verdict.FREE
+
+    def enters(self, folder):
+        return folder.name not in self.refused | {".git"}
+
+    def is_rule_file(self, path):
+        return path == self.file
+
+    def reload(self):
+        self.refused = frozenset(self.file.read_text().split() if self.file.exists() else ())
+
+
+class Silent:
+    """A watcher that cannot be started."""
+
+    def start(self):
+        raise OSError("no inotify instance is left")
+
+
+class Project:
+    """A workspace with its folder, and what it told."""
+
+    def __init__(self, root, how=EVENTS, rules=None):
+        self.root = root
+        self.told = threading.Condition()
+        self.changes, self.gone = 0, set()
+        pace, watcher = how
+        self.workspace = Workspace(
+            [root],
+            rules or Rules(root),
+            self._changed,
+            self._gone,
+            pace=pace,
+            watcher=watcher or Silent,
+        )
+
+    def _changed(self):
+        with self.told:
+            self.changes += 1
+            self.told.notify_all()
+
+    def _gone(self, paths):
+        with self.told:
+            self.gone |= paths
+            self.told.notify_all()
+
+    def until(self, told):
+        with self.told:
+            assert self.told.wait_for(told, SOON_S)
+
+    def walked(self):
+        self.until(lambda: self.workspace._index.complete and self.changes)
+        return self
+
+    def select(self, file, before=NOTHING, appetite=HUNGER):
+        path = self.root / file
+        text = path.read_text() if path.exists() else ""
+        return self.workspace.select(path, text, appetite, before)
+
+    def read(self, file, before=NOTHING):
+        return [each.path for each in self.select(file, before).read]
+
+
+def write(root, files):
+    for name, text in dict(files).items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def selected(project, *files):
+    """A project in which these were selected for a.py."""
+    write(project.root, {"a.py": "x = 1\n", **{file: f"# {file}\n" for file in files}})
+    project.walked()
+    for file in files:
+        project.workspace.touch(project.root / file)
+    assert sorted(project.read("a.py")) == sorted(files)
+    # The folders are watched before this is looked at, and it is told once they are.
+    write(project.root, {"sign.py": ""})
+    with project.told:
+        project.changes = 0
+    project.workspace.notify([project.root / "sign.py"])
+    project.until(lambda: project.changes)
+    (project.root / "sign.py").unlink()
+    with project.told:
+        project.changes = 0
