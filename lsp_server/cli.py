@@ -133,6 +133,55 @@ def doctor(model: ModelOption = None) -> None:
     raise typer.Exit(examine(model))
 
 
+state_app = typer.Typer(help="What is kept on the disk of which files, and how to be rid of it.")
+app.add_typer(state_app, name="state", invoke_without_command=True)
+
+
+@state_app.callback(invoke_without_command=True)
+def state(
+    context: typer.Context,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Only the workspace that this folder is or lies in.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """List the files of which states are kept: how many, of how many tokens and bytes, how old."""
+    if context.invoked_subcommand:
+        return
+    from .states import report, show
+
+    found = report(workspace)
+    if json_output:
+        import json
+
+        typer.echo(json.dumps(found))
+    else:
+        from rich.console import Console
+
+        show(found, Console())
+
+
+@state_app.command("forget")
+def state_forget(
+    place: Annotated[
+        Path | None, typer.Argument(help="A workspace, or a file; without it, see --all.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Of all workspaces.")] = False,
+) -> None:
+    """Erase what is kept of a workspace or of a file. Servers that run keep what is in memory."""
+    if (place is None) is not everything:
+        fail("Name a workspace folder or a file, or else say --all.")
+    from .states import forget_all, forget_file, forget_workspace
+
+    if place is None:
+        gone = forget_all()
+    else:
+        gone = forget_workspace(place) if place.is_dir() else forget_file(place)
+    typer.echo(f"{gone.removed} states were erased.")
+    if gone.left:
+        fail(f"{gone.left} states could not be erased; end all servers and try again.")
+
+
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="A recipe; see model/training/smoke.toml.")],

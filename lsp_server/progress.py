@@ -20,11 +20,11 @@ class Progress:
 
     def __init__(self, server: LanguageServer, token: str, title: str) -> None:
         self._server, self._token, self._title = server, token, title
-        self._begun = False
+        self._begun = self._over = False
 
     async def begin(self) -> None:
-        """Agree on the token and say what is done."""
-        if await _agreed_on(self._server, self._token):
+        """Agree on the token and say what is done, unless that is over by then."""
+        if await _agreed_on(self._server, self._token) and not self._over:
             begin = types.WorkDoneProgressBegin(title=self._title, percentage=0)
             self._server.work_done_progress.begin(self._token, begin)
             self._begun = True
@@ -37,9 +37,9 @@ class Progress:
 
     def end(self) -> None:
         """It is done, or given up."""
+        self._over = True
         if self._begun:
             self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd())
-            self._begun = False
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from .cache import states_folder
 from .documents import Snapshot, UnknownDocument
 from .items import inline_item, plain_item
 from .neighbourhood import file_of
-from .progress import shown
+from .progress import Progress, shown
 from .project import Project
 from .protocol import Protocol
 from .requests import CompletionRequest, Cost, Suggestion, Trigger
@@ -33,6 +33,7 @@ from .rules import Verdict
 from .session import Session
 from .settings import Settings, read_settings
 from .statistics import Statistics
+from .warming import Warming
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ class StatelineServer(LanguageServer):
         self.session: Session | None = None
         self.project: Project | None = None
         self.roots: list[str] = []
+        self._readings = 0
         self.statistics = Statistics()
+        self.warming = Warming(self._reading_progress, self.spawn)
         self.status: dict[str, Any] = {}
         self.background: set[asyncio.Task[None]] = set()
         self.protocol.capability_policy = self._advertise
@@ -117,10 +120,16 @@ class StatelineServer(LanguageServer):
     def _report(self, cost: Cost) -> None:
         logger.debug("request %s, %s: %s", cost.request, cost.source, cost.usage)
         self.statistics.add(cost)
+        if cost.source == "background":
+            self.warming.left(cost.usage.tokens_left)
         if self.settings.report_usage:
             values = {_camel(name): value for name, value in asdict(cost.usage).items()}
             about = {"uri": cost.uri, "source": cost.source, "request": cost.request}
             self.protocol.notify(USAGE, {**about, **values})
+
+    def _reading_progress(self) -> Progress:
+        self._readings += 1  # a token is good for one piece of work
+        return Progress(self, f"stateline/read{self._readings}", "Stateline: reading files")
 
     def _forget(self, files: frozenset[Path]) -> None:
         if self.session is not None:

@@ -1,0 +1,36 @@
+"""Long reading ahead, as the client is shown it.
+
+Owns when it is worth a word and how far it is. Knows nothing of what is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from .progress import Progress
+
+WORTH_TELLING_TOKENS = 4096  # left to be read: some seconds
+
+
+class Warming:
+    """Follows what is left from report to report."""
+
+    def __init__(
+        self, new: Callable[[], Progress], spawn: Callable[[Coroutine[Any, Any, None]], None]
+    ) -> None:
+        self._new, self._spawn = new, spawn
+        self._progress: Progress | None = None
+        self._most_tokens = 0
+
+    def left(self, tokens: int) -> None:
+        """So many tokens are still to be read."""
+        if self._progress is None and tokens >= WORTH_TELLING_TOKENS:
+            self._most_tokens, self._progress = tokens, self._new()
+            self._spawn(self._progress.begin())
+        elif self._progress is not None and tokens:
+            self._most_tokens = max(self._most_tokens, tokens)
+            self._progress.report(100 - 100 * tokens // self._most_tokens)
+        elif self._progress is not None:
+            self._progress.end()
+            self._progress = None
