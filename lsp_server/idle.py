@@ -12,7 +12,7 @@ from dataclasses import replace
 from threading import Event
 
 from ..model.completer import Appetite, Context
-from .neighbourhood import Neighbourhood
+from .neighbourhood import SETTLED_S, Neighbourhood
 from .requests import CompletionRequest
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,13 @@ class Idle:
         self._read = read
         self._task: asyncio.Task[None] | None = None
         self._stop = Event()
+        self._last: CompletionRequest | None = None
+        neighbourhood.listener = self._wake
 
     def begin(self, request: CompletionRequest, after_s: float) -> None:
         """Once so much time has passed without a `stop`, read what the next request will need."""
         self.stop()
+        self._last = request
         stop = self._stop = Event()
         self._task = asyncio.get_running_loop().create_task(self._run(request, after_s, stop))
 
@@ -44,6 +47,16 @@ class Idle:
         self._stop.set()
         if self._task is not None:
             self._task.cancel()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        self._last = None
+
+    def _wake(self) -> None:
+        """A file changed: what was read of it should not stay until somebody types."""
+        if self._last is not None and self._task is not None and self._task.done():
+            self.begin(self._last, SETTLED_S)
 
     async def _run(self, request: CompletionRequest, after_s: float, stop: Event) -> None:
         around, uri, idle_s = self._neighbourhood, request.snapshot.uri, after_s

@@ -46,6 +46,7 @@ class Neighbourhood:
         self._workspace = workspace
         self._order = dict(order or {})
         self._chose = chose
+        self.listener: Callable[[], None] = lambda: None  # told of each change
         self._chosen: dict[str, _Chosen] = {}
         self._version = 0  # of everything that a choice depends on
         self._changed_s = 0.0  # when the version became what it is, on the loop's clock
@@ -68,6 +69,7 @@ class Neighbourhood:
         self._version += 1
         if self._version == 1 or not self._stale():
             self._changed_s = asyncio.get_running_loop().time()
+        self.listener()
 
     def due_in(self, uri: str, idle_s: float) -> float | None:
         """Seconds until the document's neighbours should be chosen anew; None: they are right.

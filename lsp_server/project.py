@@ -73,14 +73,22 @@ class Project:
         """Stop all threads. May wait a moment for the one that watches."""
         self._workspace.close()
 
+    def _renew(self) -> None:
+        self.neighbourhood.changed()
+
     def _on_chosen(self) -> None:
         """Another choice was made: remember it, unless that is being done."""
-        order = Order(tuple(self._workspace.recent()), self.neighbourhood.order())
-        if order != self._saved_order and (self._saving is None or self._saving.done()):
-            self._saved_order = order
-            self._saving = self._loop.run_in_executor(None, save_order, self._roots, order)
+        if self._saving is None or self._saving.done():
+            read = self.neighbourhood.order()
+            self._saving = self._loop.run_in_executor(None, self._save, read)
 
     # Below this line, everything runs on other threads.
+
+    def _save(self, read: dict[str, tuple[str, ...]]) -> None:
+        order = Order(tuple(self._workspace.recent()), read)
+        if order != self._saved_order:
+            self._saved_order = order
+            save_order(self._roots, order)
 
     def _answer_for_kept_states(self) -> None:
         """States of earlier sessions may hold files that are excluded by now."""
@@ -91,7 +99,7 @@ class Project:
             self._workspace.held(files)
 
     def _on_changed(self) -> None:
-        self._tell(self.neighbourhood.changed)
+        self._tell(self._renew)  # which may be sooner than there is a neighbourhood
 
     def _on_gone(self, files: frozenset[Path]) -> None:
         self._tell(self._forget, files)

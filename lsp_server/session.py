@@ -128,7 +128,7 @@ class Session:
         Requests that wait are answered with None, and so are all later ones.
         """
         self._closed = True
-        self._idle.stop()
+        self._idle.close()
         if self._generation is not None:
             self._generation.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
