@@ -33,6 +33,7 @@ class Idle:
         self._task: asyncio.Task[None] | None = None
         self._stop = Event()
         self._last: CompletionRequest | None = None
+        self._renewing: asyncio.Task[None] | None = None
         neighbourhood.listener = self._wake
 
     def begin(self, request: CompletionRequest, after_s: float) -> None:
@@ -63,17 +64,30 @@ class Idle:
         try:
             await asyncio.sleep(after_s)
             while True:
-                due_in_s = around.due_in(uri, idle_s)
-                if due_in_s == 0:
-                    await around.renew(uri, request.snapshot.text, await self._appetite())
-                    due_in_s = around.due_in(uri, idle_s)
+                renewing = self._renewed(request) if around.due_in(uri, idle_s) == 0 else None
                 await self._read_all(request.context, stop)
+                if renewing is not None:
+                    await asyncio.shield(renewing)
+                    await self._read_all(request.context, stop)
+                due_in_s = around.due_in(uri, idle_s)
                 if due_in_s is None:
                     return
                 await asyncio.sleep(due_in_s)
                 idle_s += due_in_s
         except Exception as error:
             logger.error("Idle work failed: %s", type(error).__name__, exc_info=error)
+
+    def _renewed(self, request: CompletionRequest) -> asyncio.Task[None]:
+        """The choice of neighbours, under way. A request does not end it: who types without a
+        pause would never get to the end of it."""
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.get_running_loop().create_task(self._renew(request))
+        return self._renewing
+
+    async def _renew(self, request: CompletionRequest) -> None:
+        appetite = await self._appetite()
+        snapshot = request.snapshot
+        await self._neighbourhood.renew(snapshot.uri, snapshot.text, appetite)
 
     async def _read_all(self, context: Context, stop: Event) -> None:
         around = self._neighbourhood.around_reading(context)

@@ -7,6 +7,7 @@ event loop's thread; files are looked at on others. Which files matter is `works
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,5 +128,10 @@ class Neighbourhood:
 
 
 def file_of(uri: str) -> str:
-    """The absolute path that a URI names; empty for what is no file."""
-    return (to_fs_path(uri) or "") if uri.startswith("file:") else ""
+    """The absolute path that a URI names; empty for what is no file, or none of this system."""
+    try:
+        scheme, colon, rest = uri.partition(":")
+        path = (to_fs_path(f"{scheme.lower()}{colon}{rest}") if colon else "") or ""
+    except ValueError:  # half of an IPv6 address
+        return ""
+    return path if os.path.isabs(path) else ""

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from ..model.statefolder import entries
 from .cache import Order, load_order, save_order, states_folder
@@ -46,13 +49,12 @@ class Project:
         self._loop.run_in_executor(None, self._answer_for_kept_states)
 
     def verdict(self, uri: str) -> Verdict:
-        """Whether the document's file may be read; a document without a file may."""
-        file = file_of(uri)
-        return self._rules.verdict(Path(file)) if file else Verdict.FREE
+        """Whether the document may be read; one that is no file is judged by its URI's path."""
+        return self._rules.verdict(_judged_path(uri))
 
     def why(self, uri: str) -> str:
         """The verdict in a sentence."""
-        return self._rules.why(Path(file_of(uri)))
+        return self._rules.why(_judged_path(uri))
 
     def touched(self, uri: str) -> None:
         """The user opened, edited or saved this document."""
@@ -107,3 +109,9 @@ class Project:
     def _tell(self, listener: Callable[..., None], *values: object) -> None:
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(listener, *values)
+
+
+def _judged_path(uri: str) -> Path:
+    """Where a document would stand if it were a file, such as git's older version of one."""
+    path = unquote(re.split(r"[?#]", uri.partition(":")[2])[0])
+    return Path(file_of(uri) or os.path.join(os.sep, path.lstrip("/")))

@@ -6,6 +6,7 @@ Owns `workspace.json` of a model folder. Knows no model and no file of any works
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from .completer import Appetite
@@ -40,6 +41,11 @@ def read_appetite(folder: Path) -> Appetite:
             "delete it to go without."
         ) from error
     return appetite
+
+
+def write_appetite(appetite: Appetite, folder: Path) -> None:
+    """Say it in a model folder."""
+    (folder / FILE).write_text(json.dumps(asdict(appetite)) + "\n")
 
 
 def _tokens(value: object) -> int:

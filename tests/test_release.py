@@ -52,6 +52,7 @@ def test_a_released_folder_opens_with_a_memory(run: Path, tmp_path: Path):
         "tokenizer.json",
         "model.safetensors",
         "memory.json",
+        "workspace.json",
         "loss.png",
     }
     assert read_trust(out) is not None

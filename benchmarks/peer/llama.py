@@ -80,9 +80,12 @@ class Llama:
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
         self._pid = pid
 
-    def complete(self, tokens: Sequence[int], max_tokens: int) -> Answer:
-        """Write up to `max_tokens` tokens after `tokens`, the likeliest each; 0 only reads."""
-        said = self._completion(tokens, max_tokens)
+    def complete(self, tokens: Sequence[int], max_tokens: int, stop: Sequence[str] = ()) -> Answer:
+        """Write up to `max_tokens` tokens after `tokens`, the likeliest each; 0 only reads.
+
+        It ends early where it has written one of the texts in `stop`.
+        """
+        said = self._completion(tokens, max_tokens, stop=list(stop))
         times = said["timings"]
         written = tuple(said["tokens"])[:max_tokens]
         return Answer(written, times["prompt_n"], times["prompt_ms"], times["predicted_ms"])
@@ -97,7 +100,7 @@ class Llama:
         """What the server has used since it started; None where /proc does not tell."""
         return cpu_seconds(self._pid)
 
-    def _completion(self, tokens: Sequence[int], max_tokens: int, **more: int) -> Any:
+    def _completion(self, tokens: Sequence[int], max_tokens: int, **more: Any) -> Any:
         return self.ask(
             "POST",
             "/completion",
