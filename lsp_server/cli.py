@@ -171,12 +171,9 @@ def state_forget(
     """Erase what is kept of a workspace or of a file. Servers that run keep what is in memory."""
     if (place is None) is not everything:
         fail("Name a workspace folder or a file, or else say --all.")
-    from .states import forget_all, forget_file, forget_workspace
+    from .states import forget_all, forget_place
 
-    if place is None:
-        gone = forget_all()
-    else:
-        gone = forget_workspace(place) if place.is_dir() else forget_file(place)
+    gone = forget_all() if place is None else forget_place(place)
     typer.echo(f"{gone.removed} states were erased.")
     if gone.left:
         fail(f"{gone.left} states could not be erased; end all servers and try again.")

@@ -31,7 +31,7 @@ def plain_item(
     ):
         start -= 1
     word = request.snapshot.text[start : request.offset]
-    label = (word + text).strip().partition("\n")[0]
+    label = (word + suggestion.text).strip().partition("\n")[0]
     whole = types.Range(_position(request, start, encoding), range_.end)
     return types.CompletionItem(
         label=label,
@@ -41,6 +41,7 @@ def plain_item(
         preselect=True,
         sort_text="0",
         text_edit=types.TextEdit(range=whole, new_text=word + text),
+        insert_text_mode=types.InsertTextMode.AsIs,  # its lines are indented already
     )
 
 
@@ -49,12 +50,12 @@ def _edit(
 ) -> tuple[str, types.Range]:
     """The text to insert, with the document's own line breaks, and what it replaces."""
     text, start = suggestion.text, request.offset
-    if request.selected_text:  # the item must replace the popup's range and extend its text
-        text, start = request.selected_text + text, request.selected_start
     if "\r\n" in request.snapshot.text:
         text = text.replace("\n", "\r\n")
     elif "\r" in request.snapshot.text and "\n" not in request.snapshot.text:
         text = text.replace("\n", "\r")
+    if request.selected_text:  # the item must replace the popup's range and extend its text
+        text, start = request.selected_text + text, request.selected_start
     end = request.offset + suggestion.overwrites
     range_ = types.Range(*(_position(request, at, encoding) for at in (start, end)))
     return text, range_

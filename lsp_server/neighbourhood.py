@@ -43,7 +43,7 @@ class Neighbourhood:
         order: Mapping[str, Sequence[str]] | None = None,
         chose: Callable[[], None] = lambda: None,
     ) -> None:
-        """`order` is that of an earlier session; `chose` is called after each choice."""
+        """`order` is that of an earlier session; `chose` is called when that changed."""
         self._workspace = workspace
         self._order = dict(order or {})
         self._chose = chose
@@ -51,6 +51,7 @@ class Neighbourhood:
         self._chosen: dict[str, _Chosen] = {}
         self._version = 0  # of everything that a choice depends on
         self._changed_s = 0.0  # when the version became what it is, on the loop's clock
+        self._drops = 0
 
     def around(self, uri: str) -> Surroundings:
         """The surroundings of a document, for a request: at once, by what is known."""
@@ -92,11 +93,13 @@ class Neighbourhood:
         workspace, file = self._workspace, file_of(uri)
         if workspace is None or not file:
             return
-        version, before = self._version, self._chosen.get(uri)
+        version, drops, before = self._version, self._drops, self._chosen.get(uri)
         selection = before.selection if before else Selection()
         select, path, order = workspace.select, Path(file), self._order.get(file, ())
         selection = await asyncio.to_thread(select, path, text, appetite, selection, order)
         saved = await asyncio.to_thread(workspace.saved_text, path)
+        if drops != self._drops:
+            return  # What was chosen may hold what has left meanwhile; it is due again.
         around = Surroundings(
             selection.read, selection.recalled, str(workspace.root_of(path) or ""), file
         )
@@ -114,10 +117,17 @@ class Neighbourhood:
     def drop(self, files: Collection[Path]) -> None:
         """These files may no longer be known."""
         names = set(map(str, files))
+        self._drops += 1
+        self._order = {
+            file: tuple(each for each in read if each not in names)
+            for file, read in self._order.items()
+            if file not in names
+        }
         for uri, chosen in list(self._chosen.items()):
             seen = {each.file for each in (*chosen.around.read, *chosen.around.recalled)}
             if chosen.around.file in names or not seen.isdisjoint(names):
                 del self._chosen[uri]
+        self._chose()
 
     def close(self, uri: str) -> None:
         """Forget what was chosen for a document."""

@@ -39,6 +39,7 @@ class Progress:
         """It is done, or given up."""
         self._over = True
         if self._begun:
+            self._begun = False  # nothing may follow an end
             self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd())
 
 

@@ -6,20 +6,22 @@ the files themselves are `model.statefolder`'s.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ..model.statefile import Entry
 from ..model.statefolder import Forgotten, entries, forget
-from .cache import forget_order, states_folder
+from .cache import forget_orders, states_folder
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -35,11 +37,13 @@ class Kept:
     used_s: float  # when one of them was used last
 
 
-def workspace_of(place: Path, known: Sequence[Entry]) -> str:
-    """The workspace folder with states that `place` is, or lies in; empty if there is none."""
-    folders = {entry.workspace for entry in known}
-    around = [str(place), *map(str, place.parents)]
-    return next((folder for folder in around if folder in folders), "")
+def workspaces_of(place: Path, folders: Iterable[str]) -> set[str]:
+    """Of these workspace folders the innermost that `place` is or lies in, by all its names."""
+    here = _real(place)
+    known = {folder: _real(folder) for folder in folders if folder}
+    around = {name: folder for name, folder in known.items() if here.is_relative_to(folder)}
+    innermost = max(around.values(), key=lambda folder: len(folder.parts), default=None)
+    return {name for name, folder in around.items() if folder == innermost}
 
 
 def kept_of(found: Sequence[Entry]) -> list[Kept]:
@@ -64,11 +68,12 @@ def kept_of(found: Sequence[Entry]) -> list[Kept]:
 def report(place: Path | None) -> dict[str, Any]:
     """All workspaces with states, or the one that `place` lies in, as plain data."""
     known = entries(states_folder())
-    chosen = {entry.workspace for entry in known}
+    folders = {entry.workspace for entry in known}
     if place is not None:
-        chosen &= {workspace_of(place.resolve(), known)}
+        folders = workspaces_of(place, folders)
     workspaces = {
-        folder: [entry for entry in known if entry.workspace == folder] for folder in sorted(chosen)
+        folder: [entry for entry in known if entry.workspace == folder]
+        for folder in sorted(folders)
     }
     return {
         "folder": str(states_folder()),
@@ -87,45 +92,68 @@ def report(place: Path | None) -> dict[str, Any]:
 def show(found: dict[str, Any], console: Console) -> None:
     """For a person. Paths come from files, so they are printed as text and nothing else."""
     if not found["workspaces"]:
-        console.print("Nothing is kept.", markup=False)
+        console.print("Nothing is kept.")
     for workspace in found["workspaces"]:
-        title = f"{_printable(workspace['workspace']) or 'no workspace'}: "
+        title = f"{workspace['workspace'] or 'no workspace'}: "
         title += f"{workspace['states']} states, {_size(workspace['bytes'])}"
-        table = Table(title=escape(title), title_justify="left", box=SIMPLE, pad_edge=False)
+        table = Table(title=_plain(title), title_justify="left", box=SIMPLE, pad_edge=False)
         table.add_column("file", overflow="fold")
         for name in ("states", "tokens", "size", "used"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in workspace["files"]:
-            name = _printable(row["file"].removeprefix(workspace["workspace"]).lstrip("/\\"))
             age = _age(time.time() - row["used_s"])
             numbers = (str(row["states"]), str(row["tokens"]), _size(row["nbytes"]), f"{age} ago")
-            table.add_row(escape(name), *numbers)
+            table.add_row(_plain(_below(row["file"], workspace["workspace"])), *numbers)
         console.print(table)
-    console.print(f"Kept in {found['folder']}", markup=False, highlight=False, soft_wrap=True)
+    console.print(_plain(f"Kept in {found['folder']}"), soft_wrap=True)
 
 
-def forget_workspace(place: Path) -> Forgotten:
-    """Erase every state of the workspace that `place` lies in, and its order of files."""
-    folder = workspace_of(place.resolve(), entries(states_folder())) or str(place.resolve())
-    forget_order(folder)
-    return forget(states_folder(), lambda entry: entry.workspace == folder)
+def forget_place(place: Path) -> Forgotten:
+    """Erase what is kept of a file, or of the workspace that a folder is or lies in.
 
+    That is every state that was made for it or has read anything in it, and the order of its files.
+    """
+    around: set[str] = set()
+    if place.is_dir():  # nothing but a file, or a folder that has gone, is meant by itself
+        around = workspaces_of(place, {entry.workspace for entry in entries(states_folder())})
+    wanted = _real(min(around, default=place))
 
-def forget_file(file: Path) -> Forgotten:
-    """Erase every state that has read a file."""
-    path = str(file.resolve())
-    return forget(states_folder(), lambda entry: any(s.path == path for s in entry.sources))
+    @cache
+    def concerned(path: str) -> bool:
+        return path != "" and _real(path).is_relative_to(wanted)
+
+    forget_orders(concerned)
+    return forget(
+        states_folder(),
+        lambda entry: (
+            concerned(entry.workspace) or any(concerned(source.path) for source in entry.sources)
+        ),
+    )
 
 
 def forget_all() -> Forgotten:
-    """Erase every state of every workspace."""
-    forget_order("")
+    """Erase every state of every workspace, and the order of its files."""
+    forget_orders(lambda path: True)
     return forget(states_folder(), lambda entry: True)
 
 
-def _printable(text: str) -> str:
-    """Without what could speak to a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+def _real(path: str | Path) -> Path:
+    """By which a file is the same, whatever links lead to it."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):  # a state's file can name what is no path here
+        return Path(path)
+
+
+def _below(file: str, folder: str) -> str:
+    """The path as it is within the folder; the whole of it if it lies elsewhere."""
+    path = Path(file)
+    return str(path.relative_to(folder)) if folder and path.is_relative_to(folder) else file
+
+
+def _plain(text: str) -> Text:
+    """Without what could speak to a terminal: no markup, no emoji codes, no control characters."""
+    return Text("".join(c if c.isprintable() else "?" for c in text))
 
 
 def _size(nbytes: int) -> str:

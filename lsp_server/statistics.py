@@ -14,6 +14,15 @@ from .requests import Cost
 from .tally import Spread
 
 LAST = 500  # requests of which the spreads are made
+_COUNTED = (
+    "requests",
+    "typedThrough",
+    "cold",
+    "tokensReadWaiting",
+    "tokensReadInBackground",
+    "tokensReused",
+    "tokensGenerated",
+)
 
 
 @dataclass
@@ -42,7 +51,7 @@ class Statistics:
         """For the client, and for a bug report: numbers only."""
         usages = [cost.usage for cost in self._last]
         return {
-            **{name: int(count) for name, count in self.counts.items()},
+            **{name: self.counts[name] for name in _COUNTED},
             "perRequest": {
                 "tokensRead": _plain([usage.tokens_read for usage in usages]),
                 "tokeniseMs": _plain([usage.tokenise_ms for usage in usages]),

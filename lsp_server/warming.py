@@ -22,15 +22,18 @@ class Warming:
         self._new, self._spawn = new, spawn
         self._progress: Progress | None = None
         self._most_tokens = 0
+        self._percentage = 0
 
     def left(self, tokens: int) -> None:
         """So many tokens are still to be read."""
         if self._progress is None and tokens >= WORTH_TELLING_TOKENS:
-            self._most_tokens, self._progress = tokens, self._new()
+            self._most_tokens, self._percentage, self._progress = tokens, 0, self._new()
             self._spawn(self._progress.begin())
         elif self._progress is not None and tokens:
             self._most_tokens = max(self._most_tokens, tokens)
-            self._progress.report(100 - 100 * tokens // self._most_tokens)
+            done = 100 * (self._most_tokens - tokens) // self._most_tokens
+            self._percentage = max(self._percentage, done)  # more may come to be read meanwhile
+            self._progress.report(self._percentage)
         elif self._progress is not None:
             self._progress.end()
             self._progress = None

@@ -28,19 +28,16 @@ def read_appetite(folder: Path) -> Appetite:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise ValueError("too large")
         found = json.loads(path.read_bytes())
-        appetite = Appetite(
+        return Appetite(
             _tokens(found["read_tokens"]),
             _tokens(found["recalled_tokens"]),
-            float(found["chars_per_token"]),
+            _chars(found["chars_per_token"]),
         )
-        if not 0.5 <= appetite.chars_per_token <= 20:
-            raise ValueError("chars_per_token must be from 0.5 to 20")
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelFolderError(
             f"{path} does not say how much of a workspace this model is to be given ({error}); "
             "delete it to go without."
         ) from error
-    return appetite
 
 
 def write_appetite(appetite: Appetite, folder: Path) -> None:
@@ -52,3 +49,9 @@ def _tokens(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_TOKENS:
         raise ValueError(f"token counts must be whole numbers from 0 to {MOST_TOKENS}")
     return value
+
+
+def _chars(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0.5 <= value <= 20:
+        raise ValueError("chars_per_token must be a number from 0.5 to 20")
+    return float(value)

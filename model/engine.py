@@ -34,7 +34,6 @@ from .memory import Trust
 from .reader import Reader
 from .reading import Prompt, Reading
 from .sampling import Vocabulary, choose
-from .secrets import masked
 from .shelf import Remembered, StateShelf
 from .store import Store, fingerprint
 from .tokenizer import Tokenizer
@@ -49,6 +48,7 @@ COLD_UNREAD_TOKENS = 2 * fim.COLD_TOKENS  # with more than this unread, answer f
 WARM_TOKENS = 1024  # at most, of one reading ahead
 # A new workspace part is read first only if that delays the open file by no more than this.
 HEAD_FIRST_TOKENS = 2048
+ROOM_FOR_TWO_STATES = 4  # with room for fewer, what is read of one layout is lost to the other
 
 
 class Engine:
@@ -136,6 +136,8 @@ class Engine:
     def warm(self, context: Context, stop: Event) -> Usage:
         """See `Completer`."""
         began = time.perf_counter()
+        if not self.reader.room:  # then nothing of it would be kept, and reading would never end
+            return Usage()
         reading = self._reading(context)
         if not self._heads.tokenise(context.around, stop):
             return Usage(tokens_left=1, tokenise_ms=_ms_since(began))
@@ -148,6 +150,7 @@ class Engine:
             if reached is None:
                 break
             reading.head = head
+            reading.ready = prompt.chain.name(prompt.chain.length)
             waiting.pop(0)
         above = waiting[0][1].above if waiting else prompt.above
         left = sum(self.reader.unread(prompt) for _, prompt in waiting)
@@ -158,10 +161,9 @@ class Engine:
         self.reader.forget(files)
         self._heads.forget(files)
         for path, reading in list(self._readings.items()):
+            reading.head = None  # chains remember what they were last gone on with
             if reading.file in files:
                 del self._readings[path]
-            elif reading.head and not set(files).isdisjoint(reading.head.files):
-                reading.head = None
 
     def held(self) -> dict[str, dict[str, int]]:
         """See `Completer`."""
@@ -178,13 +180,20 @@ class Engine:
         While that is far away, the text is read after what stood before it until now.
         """
         wanted = self._heads.chain(context.around.read)
+        last = wanted, self._prompt(context, reading, wanted, fim.LONG_TOKENS)
+        if self.reader.room < ROOM_FOR_TWO_STATES:
+            return [last]
         now = reading.head or self._known_head(context)
-        heads = (now,) if now is wanted else (now, wanted)
-        prompts = [(h, self._prompt(context, reading, h, fim.LONG_TOKENS)) for h in heads]
-        unread = [self.reader.unread(prompt) for _, prompt in prompts]
-        first_is_cold = unread[0] > COLD_UNREAD_TOKENS
-        worth_it = first_is_cold and unread[-1] > unread[0] + HEAD_FIRST_TOKENS
-        return prompts if worth_it else prompts[-1:]
+        if now is wanted:
+            return [last]
+        first = now, self._prompt(context, reading, now, fim.LONG_TOKENS)
+        name = first[1].chain.name(first[1].chain.length)
+        unread = self.reader.unread(first[1])
+        if unread <= COLD_UNREAD_TOKENS:
+            reading.ready = name
+        far = self.reader.unread(last[1]) > unread + HEAD_FIRST_TOKENS
+        # Once only: where memory is small they push each other out, for ever.
+        return [first, last] if far and reading.ready != name else [last]
 
     def _known_head(self, context: Context) -> Chain:
         """The longest beginning of the wanted workspace part that has been read."""
@@ -218,9 +227,7 @@ class Engine:
     ) -> Prompt:
         """The layout of the settled tokens from `start` on, with so much of the suffix."""
         prefix, markers = reading.prefix, self.tokenizer.markers
-        after = fim.suffix_start(context.text, context.offset)
-        below = masked(context.text[after : after + fim.SUFFIX_CHARS])
-        suffix = self.tokenizer.encode(below)[:suffix_tokens]
+        suffix = self.tokenizer.encode(reading.below)[:suffix_tokens]
         tokens, marks = fim.anchored(markers, prefix.ids[start : prefix.settled], anchor, suffix)
         chain = head  # which has the [bos] that `anchored` puts first
         for first, end in pairwise((*marks, len(tokens))):
@@ -242,9 +249,7 @@ class Engine:
         self._readings.move_to_end(context.path)
         if len(self._readings) > OPEN_TEXTS:
             self._readings.popitem(last=False)
-        reading.file = context.around.file or context.path
-        reading.start = fim.window_start(context.text, context.offset)
-        reading.prefix.update(masked(context.text[reading.start : context.offset]))
+        reading.update(context)
         return reading
 
     def _answer(

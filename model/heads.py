@@ -33,7 +33,7 @@ class Heads:
         self._files: OrderedDict[Neighbour, array[int]] = OrderedDict()
         self._tokens = 0
         self._chain: tuple[Sequence[Neighbour], Chain] = ((), self.root)
-        self._past: tuple[Surroundings, Ids] = (Surroundings(), memory.NOTHING)
+        self._past: tuple[Sequence[Neighbour], Ids] = ((), memory.NOTHING)
 
     def tokenise(self, around: Surroundings, stop: Event) -> bool:
         """Make tokens of all neighbours; False if stopped before that was done."""
@@ -59,22 +59,23 @@ class Heads:
 
     def past(self, around: Surroundings) -> Ids:
         """What the memory may recall of the neighbours, the nearest last."""
-        if around is self._past[0]:
+        neighbours = (*around.recalled, *around.read)
+        if neighbours == self._past[0]:
             return self._past[1]
-        files = (self._files.get(each) for each in (*around.recalled, *around.read))
+        files = map(self._files.get, neighbours)
         known = [memory.apart(tokens) for tokens in files if tokens is not None]
         past = np.concatenate([memory.NOTHING, *known])
-        if len(known) == len(around.recalled) + len(around.read):
-            self._past = (around, past)
+        if len(known) == len(neighbours):
+            self._past = (neighbours, past)
         return past
 
     def forget(self, files: Collection[str]) -> None:
         """Drop the tokens of these files."""
         for neighbour in [each for each in self._files if (each.file or each.path) in files]:
             self._tokens -= len(self._files.pop(neighbour))
-        self._chain = ((), self.root)
-        self._past = (Surroundings(), memory.NOTHING)
         self.root = Chain(self.root.tokens)  # the old one remembers its last child
+        self._chain = ((), self.root)
+        self._past = ((), memory.NOTHING)
 
     def _tokenised(self, neighbour: Neighbour) -> None:
         if neighbour not in self._files:

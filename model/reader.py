@@ -44,6 +44,14 @@ class Reader:
         self.shelf = shelf
         self.checkpoints: Checkpoints[Remembered] = Checkpoints(budget_bytes, shelf)
 
+    @property
+    def room(self) -> int:
+        """How many states the budget has room for."""
+        config, weight = self.model.config, self.model.backbone.embedding.weight
+        state = RecurrentState.zeros(config, 1, weight.dtype, "meta")
+        logits_bytes = config.vocab_size * weight.element_size()
+        return self.checkpoints.budget_bytes // (state.nbytes + logits_bytes)
+
     def known(self, chain: Chain) -> int:
         """How many of a chain's tokens need not be read again."""
         found = self.checkpoints.nearest(chain)

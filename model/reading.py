@@ -5,14 +5,18 @@ Owns `Reading` and `Prompt`, the layout of a text laid on a chain. Knows no stat
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from . import fim
 from .chain import Chain
+from .completer import Context
 from .memory import Ids
+from .secrets import masked
 from .tokenizer import TokenizedText, Tokenizer
 
 ANCHORS = 8  # of one text that are remembered; a jump back finds its own
+SECRET_CHARS = 256  # around what is shown that are looked at, for a secret that is shown in part
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,27 @@ class Reading:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.prefix = TokenizedText(tokenizer)
+        self.below = ""  # what follows the cursor, as far as a prompt may need it
         self.start = 0  # of the window, in the whole text
         self.file = ""
         self.head: Chain | None = None  # `[bos] W` that answers use; None: not chosen yet
+        self.ready = b""  # names the prompt that was last within reach of an answer
         self._held: dict[str, list[list[int]]] = {}  # purpose -> the tokens above its anchors
+
+    def update(self, context: Context) -> None:
+        """Make this the text around the cursor, all of it masked at once.
+
+        For a secret that the cursor parts is none on either side.
+        """
+        text, offset = context.text, context.offset
+        self.file = context.around.file or context.path
+        self.start = fim.window_start(text, offset)
+        below = fim.suffix_start(text, offset)
+        end = below + fim.SUFFIX_CHARS
+        first = max(0, self.start - SECRET_CHARS)
+        shown = masked(text[first : end + SECRET_CHARS])
+        self.prefix.update(shown[self.start - first : offset - first])
+        self.below = shown[below - first : end - first]
 
     def anchor(self, purpose: str, longest: int, place: int) -> int:
         """The latest anchor that stands still and leaves M0 short enough, else `place`."""
@@ -47,11 +68,11 @@ class Reading:
                 break
         else:
             above = ids[:place]
-        others = [each for each in anchors if each is not above]
+        others = [each for each in anchors if each != above]
         anchors[:] = [*others[-ANCHORS + 1 :], above]
         return len(above)
 
     def saved_tokens(self, saved_chars: int) -> int:
         """How many tokens spell what the first `saved_chars` of the whole text are."""
         reach = saved_chars - self.start
-        return sum(end <= reach for end in self.prefix.ends[: self.prefix.settled])
+        return bisect_right(self.prefix.ends, reach, 0, self.prefix.settled)

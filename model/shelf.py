@@ -56,6 +56,8 @@ class StateShelf:
         wanted = torch.promote_types(self._dtype, torch.float32)
         if logits.shape != (self._config.vocab_size,) or logits.dtype not in (self._dtype, wanted):
             return None
+        if not logits.isfinite().all():
+            return None
         state = RecurrentState.from_tensors(self._config, self._dtype, tensors, self._device)
         return Remembered(state, logits.to(self._device)) if state else None
 

@@ -122,7 +122,7 @@ class Workspace:
         self.texts = {
             file: Text(text, text, len(text)) for file, text in zip(OPEN, texts, strict=True)
         }
-        self.closed = {f: f"{word(f)} = {i}\n" * 5 ** i for i, f in enumerate(CLOSED)}
+        self.closed = {f: f"{word(f)} = {i}\n" * 5**i for i, f in enumerate(CLOSED)}
         self.here = OPEN[0]
         self.read: tuple[str, ...] = ()
         self.recalled: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Whatever is edited, moved, switched, saved, cancelled, forgotten or started anew: what the engine
 goes on from is what it would have computed from nothing."""
 
+import gc
 import os
 import re
 import tempfile
@@ -15,9 +16,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from stateline.model import fim
+from stateline.model.chain import Chain
+from stateline.model.completer import Context
+from stateline.model.secrets import masked
 
-EXAMPLES = int(os.environ.get("STATELINE_EXAMPLES", "15"))  # more of them in a soak
-STEPS = 30
+EXAMPLES = int(os.environ.get("STATELINE_EXAMPLES", "10"))  # more of them in a soak
+STEPS = 25
 
 SECRETS = ("AKIAABCDEFGHIJKLMNOP", "AKIAABCDE", "FGHIJKLMNOP", 'password = "', 'hu8nter2xQ"\n')
 TYPED = ("x", "é", "💡", " ", "\n", "\n    ", "(", ")", "name = ", "return", "q" * 40, *SECRETS)
@@ -71,10 +75,10 @@ class Editing(RuleBasedStateMachine):
         first = self.at(start)
         self.workspace.text.replace(first, first + chars, text)
 
-    @rule(source=st.sampled_from(code()), start=places, chars=st.integers(50, 400))
-    def paste(self, source: str, start: float, chars: int) -> None:
-        at, first = self.workspace.text.cursor, round(start * len(source))
-        self.workspace.text.replace(at, at, source[first : first + chars])
+    @rule(source=st.integers(0, len(code()) - 1), start=places, chars=st.integers(50, 400))
+    def paste(self, source: int, start: float, chars: int) -> None:
+        at, first = self.workspace.text.cursor, round(start * len(code()[source]))
+        self.workspace.text.replace(at, at, code()[source][first : first + chars])
 
     @rule()
     def undo(self) -> None:
@@ -136,22 +140,28 @@ class Editing(RuleBasedStateMachine):
             (prompt,) = self.engine.reader.prompts
             assert not usage.cold
             assert usage.tokens_read <= len(prompt.tail.encode())
-            assert prompt.chain.files == (*(n.file for n in context.around.read), FOLDER + context.path)
+            assert prompt.chain.files == (
+                *(n.file for n in context.around.read),
+                FOLDER + context.path,
+            )
 
     @rule(part=st.sampled_from([r"(?s).*", r"\s*\S*", r".*\n?"]))
     def accept(self, part: str) -> None:
         """What was written, its first word or its first line; the rest is not asked for again."""
-        _, before = self.ask(8)
-        (old,) = self.engine.reader.prompts
-        written, _ = self.ask(8)
         text = self.workspace.text
-        window = fim.window_start(text.text, text.cursor)
+        written, before = self.ask(8)
+        (old,) = self.engine.reader.prompts
+        where, public = fim.window_start(text.text, text.cursor), masked(text.text) == text.text
         text.replace(text.cursor, text.cursor, re.match(part, written)[0])
-        _, usage = self.ask(8)
+        _, after = self.ask(8)
         (new,) = self.engine.reader.prompts
-        same = new.above == old.above and fim.window_start(text.text, text.cursor) == window
-        if self.engine.room and same and not before.cold and not usage.cold:
-            assert usage.tokens_read <= 16
+        moved = new.above != old.above or fim.window_start(text.text, text.cursor) != where
+        public = public and masked(text.text) == text.text
+        if moved or not public or not self.engine.room or before.cold or after.cold:
+            return
+        assert small.flat(new.chain)[: old.chain.length] == small.flat(old.chain)
+        imposed = len(old.tail.encode()) + len(new.tail.encode())
+        assert after.tokens_read <= 16 + imposed
 
     @invariant()
     def holds(self) -> None:
@@ -168,3 +178,34 @@ def test_whatever_happens_states_are_those_computed_from_nothing():
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("states", [0, 1, 2, 4])
+def test_reading_ahead_ends_however_few_states_are_kept(tmp_path: Path, states: int):
+    workspace, engine = Workspace(), CheckedEngine(tmp_path)
+    engine.settle(workspace.context())  # so that the disk has some of them
+    engine.start(states * STATE_BYTES)
+    for workspace.read in ((), ("e.py", "f.py")):
+        engine.settle(workspace.context())
+    assert bool(states) == bool(engine.reader.checkpoints.held())
+
+
+def test_no_chain_has_the_tokens_of_a_forgotten_file(tmp_path: Path):
+    """A chain remembers what it was last gone on with, and others may go on from it."""
+    workspace, engine = Workspace(), CheckedEngine(tmp_path)
+    for workspace.here, workspace.read in (("b.py", ()), ("c.py", ("d.py",)), ("b.py", ())):
+        engine.settle(workspace.context())
+        engine.ask(workspace.context(), 1, Event())
+    gone = {FOLDER + "d.py", FOLDER + "c.py"}
+    engine.forget(gone)
+    engine.reader.prompts = []
+    gc.collect()
+    assert not [c for c in gc.get_objects() if type(c) is Chain and not gone.isdisjoint(c.files)]
+
+
+@pytest.mark.parametrize("text", ['key = "AKIAABCDE█FGHIJKLMNOP"\n', 'password = "█hu8nter2xQ"\n'])
+def test_a_secret_that_the_cursor_parts_is_one(tmp_path: Path, text: str):
+    """`check_prompt` compares what is read with the masked whole."""
+    before, _, after = text.partition("█")
+    assert masked(before) + masked(after) == before + after != masked(before + after)
+    CheckedEngine(tmp_path).ask(Context(before + after, len(before), "a.py"), 1, Event())

@@ -18,8 +18,6 @@ from pathlib import Path
 from random import Random
 from types import ModuleType
 
-from rich.console import Console
-from rich.table import Table
 from stateline.model.folder import tokenizer_path
 from stateline.model.tokenizer import Tokenizer
 
@@ -94,18 +92,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("benchmarks.peer.trial", description=__doc__)
     parser.add_argument("--only", default="", help="the variants whose name holds this")
     chosen = parser.parse_args(arguments)
-    table = Table(
-        "variant", *(f"{kind}: median, most" for kind in KINDS), "t/s read, written", "CPU-s"
-    )
     tokenizer, model = Tokenizer.load(tokenizer_path(PRETRAINED)), BUILD / f"{Kind.Q8_0.name}.gguf"
+    _show("tokens read: median, most", *KINDS, "read t/s", "write t/s", "CPU-s")
     try:
         for variant in VARIANTS:
             if chosen.only in variant.name:
-                table.add_row(variant.name, *tried(variant, tokenizer, model))
+                _show(variant.name, *tried(variant, tokenizer, model))
     except PeerError as error:
         raise SystemExit(str(error)) from None
-    Console().print(table)
     return 0
+
+
+def _show(name: str, *cells: str) -> None:
+    print(f"{name:32}", *(f"{cell:>14}" for cell in cells), flush=True)
 
 
 def tried(variant: Variant, tokenizer: Tokenizer, model: Path) -> Iterator[str]:
@@ -125,7 +124,8 @@ def tried(variant: Variant, tokenizer: Tokenizer, model: Path) -> Iterator[str]:
     read_s = sum(answer.prompt_ms for answer in answers["jump"]) / 1000
     written_s = sum(answer.predicted_ms for answer in every) / 1000
     read, written = sum(a.read for a in answers["jump"]), sum(len(a.tokens) for a in every)
-    yield f"{read / read_s:,.0f}, {written / written_s:,.0f}"
+    yield f"{read / read_s:,.0f}"
+    yield f"{written / written_s:,.0f}"
     yield "" if cpu_s is None else f"{cpu_s:.1f}"
 
 

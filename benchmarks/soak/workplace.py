@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from stateline.lsp_server.client import DRAWS_GHOST_TEXT, Client, Item
-from stateline.lsp_server.connection import Connection
+from stateline.lsp_server.connection import Connection, Message
 from stateline.lsp_server.demo import SERVER, STATUS, USAGE
 
 LOAD_DEADLINE_S, READ_DEADLINE_S = 120.0, 600.0
@@ -26,10 +27,11 @@ ASKED = (
     "\n\nclass Box:\n    def __init__(self, value, name):\n"
     "        self.value = value\n        self.na"
 )
-_WORDS = (
+_WORDS = re.findall(
+    r"\w+",
     "read write open close find keep drop token state chain text file path name line count total "
-    "first last next value order reach limit share place level batch score index cache"
-).split()
+    "first last next value order reach limit share place level batch score index cache",
+)
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,17 @@ def loaded(client: Client) -> float:
     return message.at_s
 
 
-def all_read(client: Client, after: int = 0) -> int:
-    """Wait for a reading ahead that leaves nothing; the index of the message that says so."""
-    found = client.connection.wait_for(
-        USAGE, lambda usage: _is_last(usage), deadline_s=READ_DEADLINE_S, after=after
-    )
-    return client.connection.received.index(found, after)
+def all_read(client: Client, least_above: int = 0, after: int = 0) -> Message:
+    """Wait for a reading ahead that leaves nothing, with so many tokens above its anchor.
+
+    Other files stand there as well, and are read last.
+    """
+
+    def is_last(usage: Mapping[str, Any]) -> bool:
+        over = usage["source"] == "background" and not usage["tokensLeft"]
+        return over and usage["tokensAbove"] >= least_above
+
+    return client.connection.wait_for(USAGE, is_last, deadline_s=READ_DEADLINE_S, after=after)
 
 
 def read_ahead(client: Client, after: int = 0) -> int:
@@ -120,7 +127,9 @@ def make(folder: Path, files: int, lines: int, seed: int = 0) -> Workplace:
     """A package of so many modules of so many lines, all of which the open file imports."""
     place = Workplace((folder / "project").resolve(), folder / "cache")
     for number in range(files):
-        write(place.root / "parts" / f"part{number}.py", module(lines, random.Random(seed + number)))
+        write(
+            place.root / "parts" / f"part{number}.py", module(lines, random.Random(seed + number))
+        )
     imports = "".join(f"from parts import part{number}\n" for number in range(files))
     write(place.root / "parts" / "__init__.py", '"""Parts."""\n')
     write(place.root / OPEN_FILE, imports + ASKED)
@@ -133,9 +142,9 @@ def module(lines: int, chance: random.Random) -> str:
     for _ in range(lines // 6):
         verb, noun, thing, other = (chance.choice(_WORDS) for _ in range(4))
         text += (
-            f"\n\ndef {verb}_{noun}(self, {thing}_{noun}, {other}_{verb}={chance.randrange(999)}):\n"
+            f"\n\ndef {verb}_{noun}({thing}_{noun}, {other}_{verb}={chance.randrange(999)}):\n"
             f"    if {thing}_{noun} is None:\n        return {other}_{verb}\n"
-            f"    return self.{noun}_{other}({thing}_{noun}) + {other}_{verb}\n"
+            f"    return {noun}_{other}({thing}_{noun}) + {other}_{verb}\n"
         )
     return text
 
@@ -144,7 +153,3 @@ def write(path: Path, text: str) -> None:
     """A file with line feeds, and the folders around it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _is_last(usage: Mapping[str, Any]) -> bool:
-    return usage["source"] == "background" and not usage["tokensLeft"]

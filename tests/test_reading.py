@@ -1,0 +1,95 @@
+"""One open text: an anchor stands still while it may, and eight of them are remembered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from naive_text import unhurried
+from stateline.model import fim
+from stateline.model.reading import ANCHORS, Reading
+from tiny_model import ours
+
+LINES = [f"value_{n} = other[{n}] + {n * n}\n" for n in range(120)]
+LONG = 30  # tokens between anchor and cursor, small enough for a short text
+
+
+def at(reading: Reading, lines: int, longest: int = LONG, purpose: str = "warm") -> int:
+    """The anchor after the cursor was put behind so many lines; if there is none yet, it is placed
+    at the cursor."""
+    reading.prefix.update("".join(LINES[:lines]))
+    return reading.anchor(purpose, longest, reading.prefix.settled)
+
+
+def test_an_anchor_stands_still_until_the_middle_grows_too_long():
+    reading = Reading(ours())
+    first = at(reading, 10)
+    assert at(reading, 11) == first
+    moved = at(reading, 20)
+    assert moved > first
+    assert reading.prefix.settled == moved
+
+
+def test_a_jump_back_finds_its_own_anchor():
+    reading = Reading(ours())
+    places = range(10, 10 * (ANCHORS + 1), 10)
+    anchors = [at(reading, lines) for lines in places]
+    assert len(set(anchors)) == ANCHORS
+    assert [at(reading, lines + 1) for lines in places] == anchors
+    at(reading, 110)
+    assert at(reading, 11) != anchors[0]  # the one used least recently has gone
+
+
+def test_an_anchor_that_cannot_be_bettered_takes_one_place_only():
+    """Where a few lines are long, the anchor's own place is further away than is wanted."""
+    reading = Reading(ours())
+    near = at(reading, 10)
+    for _ in range(ANCHORS):
+        reading.prefix.update("".join(LINES[:60]))
+        assert reading.anchor("warm", LONG, 20) == 20
+    assert at(reading, 11) == near
+
+
+def test_an_edit_above_the_anchor_ends_it():
+    reading = Reading(ours())
+    first = at(reading, 10)
+    reading.prefix.update("import os\n" + "".join(LINES[:11]))
+    assert reading.anchor("warm", LONG, 3) == 3
+    assert at(reading, 11) == first  # undone
+
+
+def test_purposes_do_not_mix():
+    reading = Reading(ours())
+    first = at(reading, 10)
+    assert at(reading, 11, purpose="cold") > first
+    assert at(reading, 11) == first
+
+
+def test_only_the_last_anchor_may_be_left_as_far_behind_as_its_purpose_allows():
+    reading = Reading(ours())
+    first = at(reading, 10)
+    at(reading, 90)
+    far = reading.prefix
+    far.update("".join(LINES[:60]))
+    assert far.settled - first > fim.ANCHOR_TOKENS
+    assert reading.anchor("warm", far.settled, far.settled) == far.settled
+    other = Reading(ours())
+    assert at(other, 10) == at(other, 60, longest=far.settled)
+
+
+@unhurried
+@given(st.text("ab \n日💡(", max_size=60), st.integers(0, 30), st.integers(-5, 99))
+def test_saved_tokens_spell_nothing_but_what_is_saved(text: str, start: int, saved_chars: int):
+    reading = Reading(ours())
+    reading.start = start
+    reading.prefix.update(text)
+    count = reading.saved_tokens(saved_chars)
+    ends = reading.prefix.ends[: reading.prefix.settled]
+    assert all(start + end <= saved_chars for end in ends[:count])
+    assert all(start + end > saved_chars for end in ends[count:])
+
+
+@pytest.mark.parametrize("saved_chars", [0, 50])
+def test_nothing_is_saved_of_a_window_that_begins_later(saved_chars: int):
+    reading = Reading(ours())
+    reading.start = 100
+    reading.prefix.update("".join(LINES))
+    assert reading.saved_tokens(saved_chars) == 0

@@ -1,0 +1,95 @@
+"""States of one model on the disk: they come back as they were, or nothing comes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from stateline.model import store as store_module
+from stateline.model.chain import Chain
+from stateline.model.shelf import Remembered, StateShelf
+from stateline.model.state import RecurrentState
+from stateline.model.statefolder import entries
+from stateline.model.store import Store
+from tiny_model import tiny_config, tiny_model
+
+CHAIN = Chain((1,)).then((2, 3), "/project/a.py").then((4, 5), "/project/b.py")
+
+
+@pytest.fixture(autouse=True)
+def always_fresh(monkeypatch):
+    monkeypatch.setattr(store_module, "REFRESH_S", 0)
+
+
+def shelf(folder: Path, dtype: torch.dtype = torch.float32, **sizes) -> StateShelf:
+    return StateShelf(Store(folder, "0" * 32), tiny_config(**sizes), dtype)
+
+
+def read(count: int) -> Remembered:
+    model = tiny_model(torch.float32)
+    with torch.inference_mode():
+        hidden, state = model.hidden(torch.tensor([CHAIN.between(0, count)]), model.zero_state())
+        return Remembered(state, model.logits(hidden[0, -1]))
+
+
+def saved(folder: Path, remembered: Remembered | None = None, count: int = 5) -> bytes:
+    shelf(folder).save(CHAIN, count, remembered or read(count), "/project")
+    return CHAIN.name(count)
+
+
+def test_a_state_comes_back_bit_by_bit_after_a_restart(tmp_path: Path):
+    name, meant = saved(tmp_path), read(5)
+    again = shelf(tmp_path)
+    assert name in again
+    assert set(again.lengths()) == {5}
+    found = again.load(name)
+    assert torch.equal(found.logits, meant.logits)
+    for ours, theirs in zip(found.state.layers, meant.state.layers, strict=True):
+        assert torch.equal(ours.conv, theirs.conv)
+        assert torch.equal(ours.ssm, theirs.ssm)
+    assert found.nbytes == meant.nbytes
+
+
+def test_there_is_nothing_under_another_name(tmp_path: Path):
+    saved(tmp_path)
+    assert CHAIN.name(3) not in shelf(tmp_path)
+    assert shelf(tmp_path).load(CHAIN.name(3)) is None
+
+
+def without_logits(folder: Path) -> None:
+    state = RecurrentState.zeros(tiny_config(), 1, torch.float32)
+    Store(folder, "0" * 32).save(CHAIN.name(5), 5, state.tensors(), "", [])
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [torch.zeros(7), torch.zeros(1, 500), torch.zeros(500).half(), torch.full((500,), torch.nan)],
+)
+def test_logits_that_no_such_model_says_are_refused(tmp_path: Path, logits: torch.Tensor):
+    name = saved(tmp_path, Remembered(read(5).state, logits))
+    assert shelf(tmp_path).load(name) is None
+
+
+def test_states_of_another_shape_are_refused(tmp_path: Path):
+    name = saved(tmp_path)
+    assert shelf(tmp_path, d_state=16).load(name) is None
+    assert shelf(tmp_path, torch.float64).load(name) is None
+    without_logits(tmp_path)
+    assert shelf(tmp_path).load(name) is None
+
+
+def test_a_state_belongs_to_every_file_that_was_read_for_it(tmp_path: Path):
+    for count in (1, 3, 5):
+        saved(tmp_path, count=count)
+    files = {entry.tokens: [s.path for s in entry.sources] for entry in entries(tmp_path)}
+    assert files == {1: [], 3: ["/project/a.py"], 5: ["/project/a.py", "/project/b.py"]}
+
+
+@pytest.mark.parametrize(
+    ("file", "left"), [("/project/b.py", {1, 3}), ("/project/a.py", {1}), ("/no.py", {1, 3, 5})]
+)
+def test_forgetting_a_file_takes_every_state_that_has_read_it(tmp_path: Path, file: str, left):
+    for count in (1, 3, 5):
+        saved(tmp_path, count=count)
+    here = shelf(tmp_path)
+    here.forget([file])
+    assert set(here.lengths()) == left
