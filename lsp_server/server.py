@@ -120,7 +120,7 @@ class StatelineServer(LanguageServer):
     def _report(self, cost: Cost) -> None:
         logger.debug("request %s, %s: %s", cost.request, cost.source, cost.usage)
         self.statistics.add(cost)
-        if cost.source == "background":
+        if cost.source == "background" and (cost.usage.tokens_read or not cost.usage.tokens_left):
             self.warming.left(cost.usage.tokens_left)
         if self.settings.report_usage:
             values = {_camel(name): value for name, value in asdict(cost.usage).items()}

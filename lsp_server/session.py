@@ -227,7 +227,7 @@ class Session:
             usage = self._completer.warm(context, stop)
         except Exception as error:
             logger.error("Reading ahead failed: %s", type(error).__name__, exc_info=error)
-            return 0
+            usage = Usage()
         self._tell(self._report, Cost(context.path, usage, "background"))
         return usage.tokens_left
 

@@ -27,7 +27,8 @@ def open_completer(
     """A completer on a model folder, or on the embedded model; takes seconds.
 
     `states` is the folder where states are kept for the next time. `workspace_tokens` of other
-    files are read before the open one; 0: as many as help this model. Raises ModelFolderError, whose message is for the user.
+    files are read before the open one; 0: as many as help this model. Raises ModelFolderError,
+    whose message is for the user.
     """
     import torch
 

@@ -25,8 +25,8 @@ class Chain:
         self.tokens = _numbers(tokens)  # of this link
         self.parent = parent
         self.file = file
-        self.start = parent.length if parent else 0
-        self.length = self.start + len(self.tokens)
+        self.start: int = parent.length if parent else 0
+        self.length: int = self.start + len(self.tokens)
         before = parent.files if parent else ()
         self.files: tuple[str, ...] = (*before, file) if file else before
         self._names: dict[int, bytes] = {}

@@ -40,6 +40,7 @@ class Place(StrEnum):
 
 
 S = TypeVar("S", bound=Sized)
+S_co = TypeVar("S_co", bound=Sized, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,14 @@ class Held(Generic[S]):
     files: tuple[str, ...]  # whose text it has read
 
 
-class Shelf(Protocol[S]):
+class Shelf(Protocol[S_co]):
     """States elsewhere, slower to get at."""
 
     def lengths(self) -> Collection[int]:
         """Of the sequences that led to them."""
         ...
 
-    def load(self, name: bytes) -> S | None:
+    def load(self, name: bytes) -> S_co | None:
         """The state of this name, if there is one."""
         ...
 

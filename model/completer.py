@@ -96,13 +96,8 @@ class Usage:
     write_ms: float = 0.0
 
 
-class Completer(Protocol):
+class Writer(Protocol):
     """Sync on purpose: a generator is the streaming, closing it or `stop` is the cancelling."""
-
-    @property
-    def appetite(self) -> Appetite:
-        """How much of the workspace is worth giving it."""
-        ...
 
     def complete(
         self, context: Context, sampling: Sampling, stop: Event
@@ -115,6 +110,15 @@ class Completer(Protocol):
 
         To be called again while `tokens_left` is not 0.
         """
+        ...
+
+
+class Completer(Writer, Protocol):
+    """A writer that lives as long as a session, and keeps what it reads."""
+
+    @property
+    def appetite(self) -> Appetite:
+        """How much of the workspace is worth giving it."""
         ...
 
     def forget(self, files: Collection[str]) -> None:

@@ -13,12 +13,12 @@ PEM_LINES = (
 PEM = "\n".join(PEM_LINES)
 LEAVING = "kestrel_flies_away"
 CANARIES = (
-    "albatross_canary_one",
-    "cormorant_canary_two",
-    "heron_canary_three",
-    "osprey_canary_72Xq",
-    "puffin_canary_Q81zM4tT",
-    "razorbill_canary_55Kd",
+    "albatross_sings_one",
+    "cormorant_sings_two",
+    "heron_sings_three",
+    "osprey_sings_72Xq",
+    "puffin_sings_Q81zM4tT",
+    "razorbill_sings_55Kd",
     KEY,
     TOKEN,
     *PEM_LINES,
@@ -41,12 +41,12 @@ FILES = {
     "main.py": OPEN,
     "normal.py": f"def visible_text_of_normal():\n    return 1\n\n\n{_SECRETS}",
     "leaving.py": f"# {LEAVING}\n" + "value = 1\n" * 80,
-    "ignored.py": "# albatross_canary_one\n",
-    "excluded.py": "# cormorant_canary_two\n",
-    "stateless.py": "# heron_canary_three\n",
-    ".env": "PASSWORD=osprey_canary_72Xq\n",
-    "id_rsa": "puffin_canary_Q81zM4tT\n",
-    "credentials.json": '{"key": "razorbill_canary_55Kd"}\n',
+    "ignored.py": "# albatross_sings_one\n",
+    "excluded.py": "# cormorant_sings_two\n",
+    "stateless.py": "# heron_sings_three\n",
+    ".env": "PASSWORD=osprey_sings_72Xq\n",
+    "id_rsa": "puffin_sings_Q81zM4tT\n",
+    "credentials.json": '{"key": "razorbill_sings_55Kd"}\n',
 }
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.lsp_server.generation import Generation, answer, probability
 from stateline.lsp_server.documents import Snapshot
+from stateline.lsp_server.generation import Generation, answer, probability
 from stateline.lsp_server.requests import CompletionRequest, Trigger
 from stateline.lsp_server.settings import Settings
 from stateline.model.completer import Context, Piece, Usage

@@ -19,6 +19,7 @@ from stateline.model import fim
 from stateline.model.chain import Chain
 from stateline.model.completer import Context
 from stateline.model.secrets import masked
+from stateline.model.statefolder import entries
 
 EXAMPLES = int(os.environ.get("STATELINE_EXAMPLES", "10"))  # more of them in a soak
 STEPS = 25
@@ -190,17 +191,20 @@ def test_reading_ahead_ends_however_few_states_are_kept(tmp_path: Path, states: 
     assert bool(states) == bool(engine.reader.checkpoints.held())
 
 
-def test_no_chain_has_the_tokens_of_a_forgotten_file(tmp_path: Path):
+def test_nothing_of_a_forgotten_file_is_left(tmp_path: Path):
     """A chain remembers what it was last gone on with, and others may go on from it."""
     workspace, engine = Workspace(), CheckedEngine(tmp_path)
-    for workspace.here, workspace.read in (("b.py", ()), ("c.py", ("d.py",)), ("b.py", ())):
+    for workspace.here, workspace.read in (("b.py", ()), ("c.py", ("e.py",)), ("b.py", ())):
         engine.settle(workspace.context())
         engine.ask(workspace.context(), 1, Event())
-    gone = {FOLDER + "d.py", FOLDER + "c.py"}
+    gone = {FOLDER + "e.py", FOLDER + "c.py"}
+    assert gone <= {source.path for entry in entries(tmp_path) for source in entry.sources}
     engine.forget(gone)
+    engine.check()
     engine.reader.prompts = []
     gc.collect()
-    assert not [c for c in gc.get_objects() if type(c) is Chain and not gone.isdisjoint(c.files)]
+    chains = [each for each in gc.get_objects() if type(each) is Chain]
+    assert not [each for each in chains if not gone.isdisjoint(each.files)]
 
 
 @pytest.mark.parametrize("text", ['key = "AKIAABCDE█FGHIJKLMNOP"\n', 'password = "█hu8nter2xQ"\n'])

@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any
 
 from .. import fim
-from ..completer import Completer, Context, Piece, Sampling
+from ..completer import Context, Piece, Sampling, Writer
 from .corpus import CorpusError, SourceFile
 from .intervals import mean_of, share_of
 
@@ -86,7 +86,7 @@ def similarity(truth: str, written: str) -> float:
 
 
 def write(
-    completer: Completer, context: Context, max_tokens: int, enough: Callable[[str], bool]
+    completer: Writer, context: Context, max_tokens: int, enough: Callable[[str], bool]
 ) -> list[Piece]:
     """The pieces that are written greedily, until one makes the text `enough`."""
     while completer.warm(context, Event()).tokens_left:
@@ -115,7 +115,7 @@ def trial_of(truth: str, pieces: Sequence[Piece]) -> Trial:
     return Trial(truth, text, confidence, with_end)
 
 
-def rest_of_line(completer: Completer, cursor: Cursor) -> Trial:
+def rest_of_line(completer: Writer, cursor: Cursor) -> Trial:
     """Complete the line at a cursor."""
     pieces = write(completer, cursor.context, LINE_TOKENS, lambda text: "\n" in text)
     return trial_of(cursor.truth, pieces)

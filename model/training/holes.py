@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import fim
-from ..completer import Completer
+from ..completer import Writer
 from .corpus import CorpusError, SourceFile
 from .cursors import Cursor, is_comment, similarity, write
 from .intervals import mean_of, share_of
@@ -98,7 +98,7 @@ def _hole(file: SourceFile, rng: random.Random) -> Cursor | None:
     return Cursor(file, offset, end)
 
 
-def fill(completer: Completer, hole: Cursor) -> Filled:
+def fill(completer: Writer, hole: Cursor) -> Filled:
     """Let a completer fill a hole; it says itself where it ends."""
     pieces = write(
         completer, hole.context, HOLE_TOKENS, lambda text: text.count("\n") >= _WRITTEN_LINES

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..completer import Completer, Context
+from ..completer import Context, Writer
 from .cursors import LINE_TOKENS, similarity, trial_of, write
 from .intervals import mean_of, share_of
 from .sandbox import passes
@@ -114,7 +114,7 @@ class Solved:
     passed: bool
 
 
-def solve(completer: Completer, task: Task) -> Solved:
+def solve(completer: Writer, task: Task) -> Solved:
     """Write the line greedily and run the tests."""
     pieces = write(completer, task.context, LINE_TOKENS, lambda text: "\n" in text)
     written = trial_of(task.truth, pieces).written

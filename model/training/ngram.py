@@ -1,6 +1,6 @@
 """The baseline to beat: a 6-gram model of the corpus with a cache of what was just read.
 
-Owns the cache, and a `Completer` of it and `kneser_ney`, so that the measures that judge the
+Owns the cache, and a `Writer` of it and `kneser_ney`, so that the measures that judge the
 engine judge this as well. Knows the tokenizer and no network.
 
 The cache has the same orders, counted over the open file and smoothed by Witten-Bell, as
@@ -129,20 +129,20 @@ def learn_trust(ngram: Ngram, texts: Iterable[Sequence[int]]) -> Cached:
 
 
 class NgramCompleter:
-    """A `Completer`; the cache holds the file's text on both sides of the cursor."""
+    """A `Writer`; the cache holds the file's text on both sides of the cursor."""
 
     def __init__(self, model: Cached, tokenizer: Tokenizer) -> None:
         self.model, self.tokenizer = model, tokenizer
         self._vocabulary = Vocabulary(tokenizer.token_bytes, tokenizer.special_ids, None)
 
     def warm(self, context: Context, stop: Event) -> Usage:
-        """See `Completer`; there is nothing that could be read ahead."""
+        """See `Writer`; there is nothing that could be read ahead."""
         return Usage()
 
     def complete(
         self, context: Context, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
-        """See `Completer`; always greedy. It knows no end, so it writes `max_tokens`."""
+        """See `Writer`; always greedy. It knows no end, so it writes `max_tokens`."""
         prefix = TokenizedText(self.tokenizer)
         prefix.update(context.prefix)
         ids = [self.tokenizer.markers.bos or 0, *prefix.ids[: prefix.settled]]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..completer import Completer
+from ..completer import Writer
 from ..engine import Engine
 from ..errors import ModelFolderError
 from .likelihood import nats_of
@@ -22,7 +22,7 @@ class Subject:
     """One column of the table."""
 
     name: str
-    completer: Completer
+    completer: Writer
     nats: Callable[[str], float]  # of a text read left to right from an empty state
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..completer import Completer
+from ..completer import Writer
 from .calibration import Case
 from .cursors import Cursor, Trial, kept, rest_of_line
 from .intervals import ratio_of, share_of
@@ -50,7 +50,7 @@ def pauses(line: Cursor) -> list[Cursor]:
     return [cursor for cursor in cursors if kept(cursor.truth).strip()]
 
 
-def type_line(completer: Completer, line: Cursor) -> Typed:
+def type_line(completer: Writer, line: Cursor) -> Typed:
     """Ask a completer at each pause of a line."""
     trials = tuple(rest_of_line(completer, cursor) for cursor in pauses(line))
     return Typed(len(kept(line.truth)), trials)
