@@ -56,7 +56,8 @@ class Idle:
 
     def _wake(self) -> None:
         """A file changed: what was read of it should not stay until somebody types."""
-        if self._last is not None and self._task is not None and self._task.done():
+        at_work = self._task is not None and not self._task.done() and not self._stop.is_set()
+        if self._last is not None and not at_work:
             self.begin(self._last, SETTLED_S)
 
     async def _run(self, request: CompletionRequest, after_s: float, stop: Event) -> None:

@@ -7,7 +7,6 @@ while writing, and whatever was read stays a checkpoint.
 
 from __future__ import annotations
 
-import codecs
 import math
 import sys
 import time
@@ -19,13 +18,12 @@ from pathlib import Path
 from threading import Event
 
 import torch
-from torch import Tensor
 
 from . import fim, memory
 from .appetite import read_appetite
 from .chain import Chain
-from .checkpoints import Place
 from .completer import Appetite, Context, Piece, Sampling, Usage
+from .decoder import Decoder
 from .errors import ModelFolderError
 from .folder import read_config, tokenizer_path
 from .heads import Heads
@@ -33,7 +31,6 @@ from .mamba2 import Mamba2
 from .memory import Trust
 from .reader import Reader
 from .reading import Prompt, Reading
-from .sampling import Vocabulary, choose
 from .shelf import Remembered, StateShelf
 from .store import Store, fingerprint
 from .tokenizer import Tokenizer
@@ -63,14 +60,12 @@ class Engine:
         appetite: Appetite | None = None,
         shelf: StateShelf | None = None,
     ) -> None:
-        self.trust = trust  # in the memory; None: what is written is the model's alone
         self.appetite = appetite or Appetite()
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.reader = Reader(self.model, budget_bytes, shelf)
         self._heads = Heads(tokenizer)
-        markers = tokenizer.markers
-        self._vocabulary = Vocabulary(tokenizer.token_bytes, tokenizer.special_ids, markers.eom)
+        self.decoder = Decoder(self.reader, tokenizer, trust)
         self._readings: OrderedDict[str, Reading] = OrderedDict()
 
     @classmethod
@@ -239,7 +234,7 @@ class Engine:
         return Prompt(chain, prefix.tail, seen, head.length, above, max(durable, head.length))
 
     def _past(self, tokens: Sequence[int], others: memory.Ids) -> memory.Ids:
-        if self.trust is None:
+        if self.decoder.trust is None:
             return memory.NOTHING
         return memory.history(tokens, self.tokenizer.markers, others)
 
@@ -259,7 +254,7 @@ class Engine:
         if reached is None or stop.is_set():
             yield usage
         else:
-            yield from self._write(reached, prompt, usage, sampling, stop)
+            yield from self.decoder.write(reached, prompt, usage, sampling, stop)
 
     def _read(
         self, prompt: Prompt, usage: Usage, stop: Event, most: int = sys.maxsize
@@ -274,53 +269,6 @@ class Engine:
             read_ms=usage.read_ms + _ms_since(began),
         )
         return (read.at if read.end == prompt.chain.length else None), usage
-
-    def _write(
-        self, reached: Remembered, prompt: Prompt, usage: Usage, sampling: Sampling, stop: Event
-    ) -> Iterator[Piece | Usage]:
-        """First the tail, as whatever tokens the model likes; then new text."""
-        began = time.perf_counter()
-        state, logits = reached.state, reached.logits
-        chain, past = prompt.chain, prompt.seen
-        left = prompt.tail.encode()
-        generator = torch.Generator().manual_seed(sampling.seed) if sampling.temperature else None
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        read = generated = 0
-        self.reader.checkpoints.drop_written()
-        while generated < sampling.max_tokens and not stop.is_set():
-            with torch.inference_mode():
-                allowed = self._vocabulary.allowed(left)
-                if not len(allowed):
-                    break
-                choice = choose(self.recalling(logits, past), allowed, sampling, generator)
-            if choice.token == self._vocabulary.end and not left:
-                break
-            past = memory.extended(past, choice.token)
-            text = self._vocabulary.token_bytes[choice.token]
-            read, generated = (read + 1, generated) if left else (read, generated + 1)
-            new, left = text[len(left) :], left[len(text) :]
-            if new:
-                yield Piece(decoder.decode(new), choice.probability)
-            if stop.is_set() or generated == sampling.max_tokens:
-                break
-            with torch.inference_mode():
-                logits, state = self.reader.step([choice.token], state)
-            chain = chain.then([choice.token])  # should the user accept it, it is read already
-            self.reader.checkpoints.keep(
-                chain, chain.length, Remembered(state, logits), Place.WRITTEN
-            )
-        yield replace(
-            usage,
-            tokens_read=usage.tokens_read + read,
-            tokens_generated=generated,
-            write_ms=_ms_since(began),
-        )
-
-    def recalling(self, logits: Tensor, past: memory.Ids) -> Tensor:
-        """Logits (v,) with what the memory says after `past`."""
-        if self.trust is None:
-            return logits
-        return memory.mixed(logits, memory.recall(past), self.trust, self._vocabulary.end)
 
 
 def _ms_since(began: float) -> float:

@@ -126,7 +126,7 @@ def test_a_cold_answer_reads_little_and_warming_makes_up(engine: Engine):
 @pytest.fixture
 def trusting(engine: Engine) -> Engine:
     """With a memory that says more than the random model does."""
-    engine.trust = memory.Trust(np.full(memory.SHAPE, 0.9))
+    engine.decoder.trust = memory.Trust(np.full(memory.SHAPE, 0.9))
     return engine
 
 
@@ -154,7 +154,7 @@ def test_the_memory_of_a_cold_answer_is_the_whole_windows(trusting: Engine):
 def test_without_trust_nothing_is_recalled(engine: Engine, trusting: Engine):
     text = "first = make_first_thing(one, two)\nsecond = make_f█"
     recalled = ask(trusting, text)[0]
-    engine.trust = None
+    engine.decoder.trust = None
     assert ask(engine, text)[0] != recalled
 
 

@@ -50,7 +50,7 @@ def test_only_the_target_counts_wherever_the_reading_is_split(monkeypatch, chunk
 def test_the_memory_counts_like_the_model(monkeypatch, chunk: int):
     """However the reading is split, what was recalled is worth the same, and it is worth a lot."""
     trusting = tiny_engine()
-    trusting.trust = Trust(np.full(memory.SHAPE, 0.5))
+    trusting.decoder.trust = Trust(np.full(memory.SHAPE, 0.5))
     ids = trusting.tokenizer.encode(TEXT * 3)
     monkeypatch.setattr("stateline.model.training.likelihood.CHUNK_TOKENS", chunk)
     whole = nats_of(trusting, TEXT * 3)

@@ -23,7 +23,7 @@ from tiny_folders import TINY, random_tensors, write_tiny
 
 from benchmarks.peer import PeerError, build, check, gguf, trial
 from benchmarks.peer.layouts import Place, anchored, by_line, place, suffix_first
-from benchmarks.peer.llama import Answer, started
+from benchmarks.peer.llama import Answer, Llama, started
 
 CONFIG = Mamba2Config(
     d_model=32,
@@ -254,6 +254,8 @@ class Counting:
 
     def __init__(self):
         self.prompts = [[]]
+
+    read = Llama.read
 
     def complete(self, tokens, max_tokens):
         known = max(

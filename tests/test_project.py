@@ -251,6 +251,28 @@ def test_a_request_ends_the_reading_but_not_the_choosing():
     run(test())
 
 
+def test_a_change_right_after_what_stopped_the_work_begins_it_again():
+    """Files that leave stop it first, and then are a change."""
+
+    async def test():
+        async def reads(context, stop):
+            return 0
+
+        around = Neighbourhood(None)
+        work = Idle(around, lambda: None, reads)
+        work.begin(request(), PATIENCE_S)
+        work.stop()
+        around.changed()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not work._task.done()
+        work.close()
+        around.changed()
+        await asyncio.wait([work._task])
+
+    run(test())
+
+
 def test_what_fails_while_idle_is_logged_by_its_kind(caplog):
     async def test():
         async def reads(context, stop):

@@ -194,7 +194,7 @@ def test_reading_ahead_ends_however_few_states_are_kept(tmp_path: Path, states: 
 def test_nothing_of_a_forgotten_file_is_left(tmp_path: Path):
     """A chain remembers what it was last gone on with, and others may go on from it."""
     workspace, engine = Workspace(), CheckedEngine(tmp_path)
-    for workspace.here, workspace.read in (("b.py", ()), ("c.py", ("e.py",)), ("b.py", ())):
+    for workspace.here, workspace.read in (("b.py", ()), ("c.py", ("e.py",))):
         engine.settle(workspace.context())
         engine.ask(workspace.context(), 1, Event())
     gone = {FOLDER + "e.py", FOLDER + "c.py"}

@@ -42,22 +42,24 @@ class Variant:
     planted_tokens: int = 0
 
 
-_CHECKPOINTS = ("--ctx-checkpoints", "512", "--checkpoint-min-step", "0")
-_SLOTS = ("--parallel", "8", "--slot-prompt-similarity", "0.02")
+# A prefix read further must find the slot of the shorter one.
+_UNLIKE = (*BEST_FLAGS, "--slot-prompt-similarity", "0.02")
+
 VARIANTS = (
     Variant("as it comes", ()),
     Variant("one slot", ("--parallel", "1")),
-    Variant("more checkpoints", ("--parallel", "1", *_CHECKPOINTS)),
+    Variant("one slot, more checkpoints", ("--parallel", "1", *BEST_FLAGS[4:])),
     Variant("best", BEST_FLAGS),
-    Variant("best, no cache beside the slots", (*_SLOTS, *_CHECKPOINTS, "--cache-ram", "0")),
-    Variant("best, slots by likeness of a half", (*BEST_FLAGS, "--slot-prompt-similarity", "0.5")),
-    Variant("best, slots by likeness of 0.9", (*BEST_FLAGS, "--slot-prompt-similarity", "0.9")),
+    Variant("best, no cache beside the slots", (*BEST_FLAGS, "--cache-ram", "0")),
+    Variant("best, slots by likeness of 0.02", _UNLIKE),
+    Variant("best, slots by likeness of 0.5", (*BEST_FLAGS, "--slot-prompt-similarity", "0.5")),
     Variant("best, chunk reuse", (*BEST_FLAGS, "--cache-reuse", "64")),
     Variant("best, batches of 128", (*BEST_FLAGS, "--ubatch-size", "128")),
-    Variant("best, batches of 32", (*BEST_FLAGS, "--ubatch-size", "32")),
+    Variant("best, batches of 1,024", (*BEST_FLAGS, "--ubatch-size", "1024")),
     Variant("best, by line", BEST_FLAGS, by_line),
     Variant("best, suffix first", BEST_FLAGS, suffix_first),
-    Variant("best, planted", BEST_FLAGS, planted_tokens=256),
+    Variant("best, planted every 256", _UNLIKE, planted_tokens=256),
+    Variant("best, planted every 128", _UNLIKE, planted_tokens=128),
 )
 
 
@@ -75,17 +77,12 @@ class Editor:
         """Complete at `offset` of a file."""
         at = place(self.tokenizer, self.texts[name], offset, self.above.get(name, ()))
         prompt = self.variant.layout(self.tokenizer.markers, at)
-        planted = self._plant(prompt) if name not in self.above else 0
+        step = self.variant.planted_tokens if name not in self.above else 0
+        planted = self.server.read(prompt, step) if step else 0
         self.above[name] = at.prefix[: at.anchor]
         answer = self.server.complete(prompt, WRITTEN_TOKENS)
         read = answer.read + planted
         return Answer(answer.tokens, read, answer.prompt_ms, answer.predicted_ms)
-
-    def _plant(self, prompt: Sequence[int]) -> int:
-        step = self.variant.planted_tokens or len(prompt)
-        return sum(
-            self.server.complete(prompt[:end], 0).read for end in range(step, len(prompt), step)
-        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -33,7 +33,6 @@ def make(folder: Path, files: int) -> Workplace:
         (place.root / "src" / "loop").symlink_to(place.root, target_is_directory=True)
         (place.root / "self").symlink_to("self")
         os.mkfifo(place.root / "pipe.py")
-        os.mkfifo(place.root / ".gitignore")
         shut = place.root / "shut"
         shut.mkdir()
         write(shut / "in.py", "x = 1\n")

@@ -86,7 +86,8 @@ def _killed(place: Workplace, options: Mapping[str, Any], chance: Random, total:
             for _ in range(chance.randrange(most + 2)):
                 mark = len(client.connection.received)
                 message = client.connection.wait_for(USAGE, deadline_s=120.0, after=mark)
-                if not message.params["tokensLeft"]:
+                with_others = message.params["tokensAbove"] >= len(place.text) // 2
+                if with_others and not message.params["tokensLeft"]:
                     break
         time.sleep(chance.uniform(0, 0.1))  # so that it is caught at anything
         client.connection.process.kill()

@@ -19,10 +19,10 @@ CHUNK_TOKENS = 1_024  # read at once
 @torch.inference_mode()
 def nats_after(engine: Engine, before: Sequence[int], target: Sequence[int]) -> float:
     """Of the tokens `target` when `before` was read first; `before` has at least one."""
-    past = memory.history(before if engine.trust else (), engine.tokenizer.markers)
+    past = memory.history(before if engine.decoder.trust else (), engine.tokenizer.markers)
     nats = 0.0
     for token, logits in zip(target, _predictions(engine, before, target), strict=True):
-        logits = engine.recalling(logits, past)
+        logits = engine.decoder.recalling(logits, past)
         nats -= float(logits[token]) - float(logits.logsumexp(-1))
         past = memory.extended(past, token)
     return nats

@@ -1,0 +1,83 @@
+"""Writing on from a state, token by token.
+
+Owns the loop: the tail that is imposed first, the memory's part in each prediction, when to stop.
+Knows no layout and no document; what it writes stays a checkpoint, should the user accept it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event
+
+import torch
+from torch import Tensor
+
+from . import memory
+from .checkpoints import Place
+from .completer import Piece, Sampling, Usage
+from .memory import Trust
+from .reader import Reader
+from .reading import Prompt
+from .sampling import Vocabulary, choose
+from .shelf import Remembered
+from .tokenizer import Tokenizer
+
+
+class Decoder:
+    """One model's writing. `trust` is in the memory; None: what is written is the model's alone."""
+
+    def __init__(self, reader: Reader, tokenizer: Tokenizer, trust: Trust | None) -> None:
+        self.trust = trust
+        self._reader = reader
+        markers = tokenizer.markers
+        self._vocabulary = Vocabulary(tokenizer.token_bytes, tokenizer.special_ids, markers.eom)
+
+    def write(
+        self, reached: Remembered, prompt: Prompt, usage: Usage, sampling: Sampling, stop: Event
+    ) -> Iterator[Piece | Usage]:
+        """First the prompt's tail, as whatever tokens the model likes; then new text."""
+        began = time.perf_counter()
+        state, logits = reached.state, reached.logits
+        chain, past = prompt.chain, prompt.seen
+        left = prompt.tail.encode()
+        generator = torch.Generator().manual_seed(sampling.seed) if sampling.temperature else None
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        read = generated = 0
+        self._reader.checkpoints.drop_written()
+        while generated < sampling.max_tokens and not stop.is_set():
+            with torch.inference_mode():
+                allowed = self._vocabulary.allowed(left)
+                if not len(allowed):
+                    break
+                choice = choose(self.recalling(logits, past), allowed, sampling, generator)
+            if choice.token == self._vocabulary.end and not left:
+                break
+            past = memory.extended(past, choice.token)
+            text = self._vocabulary.token_bytes[choice.token]
+            read, generated = (read + 1, generated) if left else (read, generated + 1)
+            new, left = text[len(left) :], left[len(text) :]
+            if new:
+                yield Piece(decoder.decode(new), choice.probability)
+            if stop.is_set() or generated == sampling.max_tokens:
+                break
+            with torch.inference_mode():
+                logits, state = self._reader.step([choice.token], state)
+            chain = chain.then([choice.token])  # should the user accept it, it is read already
+            self._reader.checkpoints.keep(
+                chain, chain.length, Remembered(state, logits), Place.WRITTEN
+            )
+        yield replace(
+            usage,
+            tokens_read=usage.tokens_read + read,
+            tokens_generated=generated,
+            write_ms=(time.perf_counter() - began) * 1000,
+        )
+
+    def recalling(self, logits: Tensor, past: memory.Ids) -> Tensor:
+        """Logits (v,) with what the memory says after `past`."""
+        if self.trust is None:
+            return logits
+        return memory.mixed(logits, memory.recall(past), self.trust, self._vocabulary.end)
