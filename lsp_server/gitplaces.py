@@ -10,6 +10,8 @@ import os
 import re
 from pathlib import Path
 
+from .texts import FOLLOWING, plain_bytes
+
 _MAX_CONFIG_BYTES = 1 << 20
 _SECTION = re.compile(r"\s*\[\s*([^\]\s\"]+)\s*(\"[^\"]*\")?\s*\](.*)")
 _EXCLUDES = re.compile(r"\s*excludesfile\s*=\s*(.*)", re.IGNORECASE)
@@ -65,7 +67,7 @@ def repository_excludes(folder: Path) -> Path | None:
 
 def _text_of(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(_MAX_CONFIG_BYTES).decode("utf-8", "surrogateescape")
+        data = plain_bytes(str(path), _MAX_CONFIG_BYTES, FOLLOWING)
     except (OSError, ValueError):
         return ""
+    return data.decode("utf-8", "surrogateescape")

@@ -50,8 +50,12 @@ async def shown(server: LanguageServer, token: str, title: str) -> AsyncIterator
     await progress.begin()
     try:
         yield
-    finally:
+    except asyncio.CancelledError:
+        raise  # the server ends, and nobody is there to be told
+    except Exception:
         progress.end()
+        raise
+    progress.end()
 
 
 async def _agreed_on(server: LanguageServer, token: str) -> bool:

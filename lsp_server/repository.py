@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from .texts import FOLLOWING, plain_bytes
+
 _LARGEST_BYTES = 4096
 
 
@@ -39,7 +41,7 @@ def repository_of(root: str) -> Repository | None:
 def read_line(path: str) -> str:
     """The first line of a small file; empty if there is none."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.readline(_LARGEST_BYTES).strip()
-    except OSError:
+        data = plain_bytes(path, _LARGEST_BYTES, FOLLOWING)
+    except (OSError, ValueError):
         return ""
+    return data.decode("utf-8", "replace").partition("\n")[0].strip()

@@ -20,6 +20,7 @@ from pathlib import Path
 from .gitignore import PatternFile, parse
 from .gitplaces import repository_excludes, user_excludes
 from .secret_names import is_secret_file, is_secret_folder
+from .texts import FOLLOWING, plain_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -267,8 +268,7 @@ def _repository_of(root: Path) -> Path:
 
 def _read(path: Path) -> PatternFile | None:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_RULE_FILE_BYTES + 1)
+        data = plain_bytes(str(path), MAX_RULE_FILE_BYTES + 1, FOLLOWING)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:

@@ -20,9 +20,10 @@ CACHE_CHARS = 8 * 1024 * 1024
 _TICK_NS = 100_000_000
 # A fifo without a writer would block `open`, and a link could lead anywhere; where these flags do
 # not exist (Windows), neither does the danger of the first, and the second is checked by `lstat`.
-_FLAGS = os.O_RDONLY
-for _flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
-    _FLAGS |= getattr(os, _flag, 0)
+FOLLOWING = os.O_RDONLY
+for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
+    FOLLOWING |= getattr(os, _flag, 0)
+NOT_FOLLOWING = FOLLOWING | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Stamp(NamedTuple):
@@ -85,21 +86,25 @@ class Texts:
                 self._chars -= _cost(entry)
 
 
+def plain_bytes(path: str, most_bytes: int, flags: int) -> bytes:
+    """The first `most_bytes` of a regular file; `flags` are one of the two above.
+
+    Raises OSError, for what is no regular file too, and ValueError for a NUL in the path.
+    """
+    descriptor = os.open(path, flags)
+    with open(descriptor, "rb") as file:
+        # Only now is it certain what was opened: the name may have changed hands meanwhile.
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{os.path.basename(path)} is not a regular file")
+        return file.read(most_bytes)
+
+
 def read(path: str) -> str | None:
     """A file's text as `Texts.get` describes it, from the disk."""
     try:
-        descriptor = os.open(path, _FLAGS)
-    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return _decoded(plain_bytes(path, MAX_FILE_BYTES + 1, NOT_FOLLOWING))
+    except (OSError, ValueError):
         return None
-    try:
-        with open(descriptor, "rb") as file:
-            # Only now is it certain what was opened: the name may have changed hands meanwhile.
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError:
-        return None
-    return _decoded(content)
 
 
 def _decoded(content: bytes) -> str | None:

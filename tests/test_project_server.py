@@ -252,7 +252,6 @@ def test_a_crowded_workspace_is_opened_and_left_at_any_time(tmp_path, model):
             assert client.shutdown() == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the end of progress is sent to a closed pipe; progress.py")
 def test_shutdown_while_loading_leaves_no_traceback(tmp_path, model):
     place = make(tmp_path, files=1, lines=12)
     for _ in range(3):
@@ -263,7 +262,6 @@ def test_shutdown_while_loading_leaves_no_traceback(tmp_path, model):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
-@pytest.mark.xfail(strict=True, reason="rules.py opens it, and waits for ever")
 def test_a_pipe_in_place_of_rules_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / ".gitignore")
     judging = threading.Thread(target=Rules([tmp_path]).verdict, args=[tmp_path / "a"], daemon=True)
