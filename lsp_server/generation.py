@@ -22,7 +22,7 @@ _AUTO_CLOSED = frozenset(")]}\"'`>")
 _MOST_AUTO_CLOSED = 4
 
 
-@dataclass
+@dataclass(eq=False)
 class Generation:
     """Lives on the event loop's thread; the engine's thread only sends it pieces."""
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,8 +22,8 @@ from threading import Event
 from typing import Any
 
 from ..model.completer import Appetite, Completer, Context, Piece, Sampling, Usage
-from . import shape
-from .generation import Generation, answer, probability
+from .enough import Enough
+from .generation import Generation, answer
 from .idle import Idle
 from .neighbourhood import Neighbourhood
 from .requests import CompletionRequest, Cost, Suggestion, Trigger
@@ -35,9 +36,9 @@ IDLE_S = 0.3  # of no request, before reading ahead
 # How long a cancelled request's writing waits to be taken up by a newer one. VS Code cancels at a
 # keystroke and asks again some 50 ms later.
 ABANDON_S = 0.2
+MOST_RECENT, MOST_CHARS = 64, 4 << 20  # generations that may answer again, and their texts
 LINE_TOKENS = 48
 BLOCK_TOKENS = 160
-CONFIDENT = 0.5  # a first line less likely than this is not followed by a second, unasked
 
 
 class Session:
@@ -57,6 +58,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._generation: Generation | None = None
+        self._recent: deque[Generation] = deque()  # that may answer again, the latest last
         self._newest: object = None
         self.neighbourhood = neighbourhood or Neighbourhood(None)
         self._idle = Idle(self.neighbourhood, self._appetite, self._read_ahead)
@@ -83,7 +85,8 @@ class Session:
         generation = continued or self._start(context, request)
         try:
             suggestion = await self._answered(generation, context, request)
-            if continued and suggestion is None and self._awaits(request):
+            same = generation.typed(context) == ""  # then there is nothing else to be found
+            if continued and not same and suggestion is None and self._awaits(request):
                 # What was being written turned out to be of no use for this request.
                 continued, generation = None, self._start(context, request)
                 suggestion = await self._answered(generation, context, request)
@@ -109,8 +112,9 @@ class Session:
         """Drop all that was read from these files; done when no state and no cache has it."""
         self.neighbourhood.drop(files)
         self._idle.stop()
-        if self._generation is not None:
-            self._generation.cancel()
+        for generation in self._recent:
+            generation.cancel()
+        self._recent.clear()
         names = list(map(str, files))
         if self._closed:
             return asyncio.ensure_future(asyncio.sleep(0))
@@ -144,22 +148,42 @@ class Session:
         return self._newest is request and not self._closed
 
     def _continued(self, context: Context, trigger: Trigger) -> Generation | None:
-        """The generation of before, if it can answer this as well."""
-        generation = self._generation
-        if generation is None or generation.cancelled:
-            return None
-        if generation.typed(context) is None:
-            return None
-        if trigger is Trigger.INVOKED and generation.trigger is not Trigger.INVOKED:
-            return None  # it may have stopped at the first line
-        return generation
+        """The latest generation that can answer this as well.
+
+        Who undoes, deletes or comes back to a file stands where the model has written already.
+        """
+        for generation in reversed(self._recent):
+            unasked = generation.trigger is not Trigger.INVOKED
+            if trigger is Trigger.INVOKED and unasked:
+                continue  # it may have stopped at the first line
+            if generation.cancelled or generation.context.around != context.around:
+                continue
+            if generation.typed(context) is not None:
+                self._supersede_writing(generation)
+                return generation
+        return None
+
+    def _supersede_writing(self, by: Generation | None) -> None:
+        """Cancel the writing in progress unless it goes on for the newest request."""
+        now = self._generation
+        if now is not None and now is not by and not now.done:
+            now.cancel()
+            with contextlib.suppress(ValueError):  # there were too many since
+                self._recent.remove(now)
+
+    def _keep(self, generation: Generation) -> None:
+        self._generation = generation
+        self._recent.append(generation)
+        chars = sum(len(each.context.text) for each in self._recent)
+        while len(self._recent) > MOST_RECENT or (len(self._recent) > 1 and chars > MOST_CHARS):
+            chars -= len(self._recent.popleft().context.text)
 
     def _start(self, context: Context, request: CompletionRequest) -> Generation:
-        if self._generation is not None:
-            self._generation.cancel()
-        enough = _Enough(context.prefix, request.trigger, self._settings)
+        self._supersede_writing(None)
+        enough = Enough(context.prefix, request.trigger, self._settings)
         max_tokens = BLOCK_TOKENS if enough.block else LINE_TOKENS
-        self._generation = generation = Generation(context, request, max_tokens)
+        generation = Generation(context, request, max_tokens)
+        self._keep(generation)
         future = self._loop.run_in_executor(self._thread, self._write, generation, enough)
         future.add_done_callback(lambda f: self._finish(generation, f))
         return generation
@@ -241,7 +265,7 @@ class Session:
         if self._completer is not None:
             self._completer.forget(files)
 
-    def _write(self, generation: Generation, enough: _Enough) -> None:
+    def _write(self, generation: Generation, enough: Enough) -> None:
         if self._completer is None or generation.stop.is_set():
             return
         sampling = Sampling(max_tokens=generation.max_tokens)
@@ -249,29 +273,3 @@ class Session:
             self._tell(generation.add, piece)
             if isinstance(piece, Piece) and enough.after(piece):
                 generation.stop.set()
-
-
-class _Enough:
-    """Looks at the pieces as they come and says when no more are wanted."""
-
-    def __init__(self, prefix: str, trigger: Trigger, settings: Settings) -> None:
-        self._prefix = prefix[-shape.REACH_CHARS :]
-        self._automatic = trigger is Trigger.AUTOMATIC
-        self._least = settings.confidence
-        self.block = settings.multi_line and (
-            not self._automatic or shape.wants_block(self._prefix)
-        )
-        self._written = ""
-        self._pieces: list[Piece] = []
-
-    def after(self, piece: Piece) -> bool:
-        self._written += piece.text
-        self._pieces.append(piece)
-        line = shape.first_line(self._prefix, self._written)
-        likely = probability(self._pieces, 0, line.end)  # as `answer` will see it
-        hopeless = self._automatic and likely < self._least  # whatever follows
-        if hopeless or not line.finished:
-            return hopeless
-        if not self.block or (self._automatic and likely < CONFIDENT):
-            return True
-        return shape.block(self._prefix, self._written).finished

@@ -27,7 +27,7 @@ ANCHOR_LINES = 8
 ANCHOR_TOKENS = 256  # a new anchor stands at most this far above the cursor
 LONG_TOKENS = 192  # while idle, an M0 longer than this gets a new anchor
 LONGEST_TOKENS = 512  # and at this length it gets one at once
-COLD_TOKENS = 128  # what is read before a first answer when nothing is known
+COLD_TOKENS = 64  # what is read before a first answer when nothing is known
 
 _AUTO_CLOSED = re.compile(r"[)\]}>\"'`;,:]*[ \t]*")
 

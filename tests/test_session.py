@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from pathlib import Path
 
 import pytest
 from paced import (
@@ -87,6 +88,56 @@ def test_what_is_typed_through_needs_no_second_writing():
             assert len(completer.asked) == 1
             assert [cost.source for cost in reports] == ["model", *["typed"] * 3]
             assert {cost.uri for cost in reports} == {"a"}
+
+    run(test())
+
+
+def test_who_comes_back_is_answered_by_what_was_written_there():
+    async def test():
+        completer, costs = Scripted(lambda context: [Piece(f"{context.prefix[0]}1\n", 1.0)]), []
+        async with serving(completer, costs.append) as session:
+            assert await shown(session, "x = █") == "x1"
+            assert await shown(session, "y = █", uri="b") == "y1"
+            assert await shown(session, "x = z█") == "x1"
+            assert await shown(session, "x = █") == "x1"  # undone
+            assert await shown(session, "y = y█", uri="b") == "1"  # typed on, in the other file
+            assert [cost.source for cost in costs] == ["model"] * 3 + ["typed"] * 2
+
+    run(test())
+
+
+def test_where_the_model_had_nothing_to_say_it_is_not_asked_again():
+    async def test():
+        completer = scripted("foo\n", confidence=0.3)
+        async with serving(completer) as session:
+            for marked in ("x = █", "y = █", "x = █"):
+                assert await shown(session, marked) is None
+            assert len(completer.asked) == 2
+
+    run(test())
+
+
+def test_what_was_written_before_something_was_forgotten_is_not_shown():
+    async def test():
+        completer = scripted("foo\n")
+        async with serving(completer) as session:
+            assert await shown(session, "x = █") == "foo"
+            await session.forget([Path("/secret.py")])
+            assert await shown(session, "x = █") == "foo"
+            assert len(completer.asked) == 2
+            assert completer.forgotten == [str(Path("/secret.py"))]
+
+    run(test())
+
+
+def test_only_so_many_texts_are_kept(monkeypatch):
+    async def test():
+        monkeypatch.setattr(module, "MOST_CHARS", 100)
+        completer = scripted("foo\n")
+        async with serving(completer) as session:
+            for marked in (f"a = {'1' * 60}█", f"b = {'1' * 60}█", f"a = {'1' * 60}█"):
+                assert await shown(session, marked) == "foo"
+            assert len(completer.asked) == 3
 
     run(test())
 
