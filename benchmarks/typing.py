@@ -37,8 +37,8 @@ LOAD_DEADLINE_S, READ_DEADLINE_S = 300.0, 120.0
 class Result:
     """What one run measured; ms from keystroke to answer."""
 
-    first_read: Cost
-    background_reads: tuple[Cost, ...]
+    first_reads: tuple[Cost, ...]  # one reading ahead in parts
+    later_reads: tuple[Cost, ...]
     tokens_read: Spread
     typed_through: int
     answer_ms: Spread
@@ -68,11 +68,15 @@ def measure(command: Sequence[str], options: dict[str, Any], key_s: float) -> Re
         if ready["kind"] == "Error":
             raise SystemExit(f"The server says: {ready['message']}")
         # The server reads the end of a file that was opened, where the typing will go on.
-        _wait(client, USAGE, lambda usage: usage["source"] == "background", READ_DEADLINE_S)
+        _wait(client, USAGE, _all_read, READ_DEADLINE_S)
         times = [_key(client, len(text) + at, key, key_s) for at, key in enumerate(typed)]
         client.shutdown()
         costs = [Cost.of(m.params, m.at_s) for m in client.connection.received if m.method == USAGE]
     return _result(costs, times)
+
+
+def _all_read(usage: dict[str, Any]) -> bool:
+    return usage["source"] == "background" and not usage["tokensLeft"]
 
 
 def _key(client: Client, offset: int, key: str, key_s: float) -> float:
@@ -92,11 +96,11 @@ def _wait(client: Client, method: str, where: Callable[[Any], bool], deadline_s:
 
 
 def _result(costs: Sequence[Cost], times: Sequence[float]) -> Result:
-    background = tuple(cost for cost in costs if cost.source == "background")
+    first = next(i for i, cost in enumerate(costs) if cost.source != "background")
     asked = [cost for cost in costs if cost.source == "model"]
     return Result(
-        background[0],
-        background[1:],
+        tuple(costs[:first]),
+        tuple(cost for cost in costs[first:] if cost.source == "background"),
         Spread.of([cost.tokens_read for cost in asked]),
         sum(cost.source == "typed" for cost in costs),
         Spread.of(times),
@@ -106,12 +110,13 @@ def _result(costs: Sequence[Cost], times: Sequence[float]) -> Result:
 
 def told(result: Result) -> str:
     """For a person."""
-    first, read, ms = result.first_read, result.tokens_read, result.answer_ms
-    later = sum(cost.tokens_read for cost in result.background_reads)
+    read, ms = result.tokens_read, result.answer_ms
+    first, later = (sum(c.tokens_read for c in r) for r in (result.first_reads, result.later_reads))
+    first_ms = sum(cost.read_ms for cost in result.first_reads)
     return "\n".join(
         (
             f"{CHARACTERS} characters typed at the end of a file of {LINES} lines",
-            f"first read, once, on opening   {first.tokens_read} tokens in {first.read_ms:.0f} ms",
+            f"first read, once, on opening   {first} tokens in {first_ms:.0f} ms",
             f"tokens read per keystroke      {_pair(read, 'd')} (of {read.count})",
             f"reading per keystroke          {_pair(result.read_ms, '.1f')} ms",
             f"keystroke to answer            {_pair(ms, '.0f')} ms (of {ms.count})",
