@@ -88,7 +88,7 @@ class Project:
 
     def _save(self, read: dict[str, tuple[str, ...]]) -> None:
         order = Order(tuple(self._workspace.recent()), read)
-        if order != self._saved_order:
+        if self._roots and order != self._saved_order:
             self._saved_order = order
             save_order(self._roots, order)
 

@@ -10,6 +10,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+# How the embedded model's vocabulary cuts text. Nothing appended reaches further back than into the
+# last of these pre-tokens: each alternative looks at what it takes, and `(?!\S)` at one character.
+PATTERN = (
+    r"\s*[\r\n]\s*"
+    r"|[^\r\n\p{L}\p{N}]?\p{L}+"
+    r"| ?\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+"
+    r"|\s+(?!\S)|\s+"
+)
 SPACE = "▁"  # SentencePiece's sign for a space
 _BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -31,6 +40,14 @@ def exact(spec: dict[str, Any]) -> dict[str, Any]:
     spec["model"] |= {"dropout": None, "fuse_unk": False}
     _leave_unspoken(spec)
     return spec
+
+
+def unsettled_pre_tokens(spec: dict[str, Any]) -> int:
+    """How many of the last pre-tokens an appended text may still change, of a byte-level spec."""
+    steps = (spec["pre_tokenizer"] or {}).get("pretokenizers", [])
+    patterns = [step.get("pattern") for step in steps if step["type"] == "Split"]
+    ours = patterns == [{"Regex": PATTERN}] and not spec["normalizer"] and len(steps) == 2
+    return 1 if ours else 2
 
 
 def _leave_unspoken(spec: dict[str, Any]) -> None:

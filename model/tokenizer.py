@@ -6,10 +6,10 @@ models, prompts or states. Tokens spell the text that they came from and nothing
 part of a text can be encoded by itself; what that takes is in `spelling`.
 
 Settled tokens: appending to a text never changes the tokens of all but its last two
-pre-tokens. So these may be read into a state; the rest, the tail, is text still in the
-making, imposed on the model while it writes (token healing). A tokenizer that is not
-byte-level (SentencePiece) may have no pre-tokens; it is cut at its seams instead, between
-characters that no token ever joins.
+pre-tokens, or the last one where the cutting looks no further. So these may be read into a
+state; the rest, the tail, is text still in the making, imposed on the model while it writes (token
+healing). A tokenizer that is not byte-level (SentencePiece) may have no pre-tokens; it is cut at
+its seams instead, between characters that no token ever joins.
 """
 
 from __future__ import annotations
@@ -27,7 +27,14 @@ import tokenizers
 
 from .errors import ModelFolderError
 from .prefix import common_prefix_length
-from .spelling import bytes_of, exact, is_byte_level, is_byte_piece, well_formed
+from .spelling import (
+    bytes_of,
+    exact,
+    is_byte_level,
+    is_byte_piece,
+    unsettled_pre_tokens,
+    well_formed,
+)
 
 # Names under which tokenizers keep the markers of the layout; the first that exists counts.
 _MARKERS: dict[str, tuple[str, ...]] = {
@@ -38,7 +45,6 @@ _MARKERS: dict[str, tuple[str, ...]] = {
     "eom": ("<|eom|>", "</s>", "<|endoftext|>", "<|end_of_text|>"),
     "file": ("<|file|>", "<|file_sep|>"),
 }
-_SETTLE_PRE_TOKENS = 2
 # One more than the rule needs: a cut inside a text can split a run of spaces once more.
 _RESTART_PRE_TOKENS = 3
 # A pre-token may be a megabyte of base64; imposing it byte by byte would never end.
@@ -81,6 +87,7 @@ class Tokenizer:
     def __init__(self, inner: tokenizers.Tokenizer) -> None:
         spec = exact(json.loads(inner.to_str()))
         self._byte_level = is_byte_level(spec)
+        self.unsettled_pre_tokens = unsettled_pre_tokens(spec)
         self._inner = tokenizers.Tokenizer.from_str(json.dumps(spec))
         # A workspace file that spells a marker must not be able to speak to the model.
         self._inner.encode_special_tokens = True
@@ -232,7 +239,8 @@ class TokenizedText:
     def settled(self) -> int:
         """How many of `ids` no appended text can change (unless a word is absurdly long)."""
         starts = self._tokens.starts
-        cut = starts[-_SETTLE_PRE_TOKENS] if len(starts) > _SETTLE_PRE_TOKENS else 0
+        last = self._tokenizer.unsettled_pre_tokens
+        cut = starts[-last] if len(starts) > last else 0
         cut = max(cut, len(self.text) - _LONGEST_TAIL_CHARS)
         return bisect_right(self._tokens.ends, cut)
 

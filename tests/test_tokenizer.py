@@ -64,6 +64,18 @@ def test_appending_never_changes_settled_tokens(kind: str):
     assert sorted(unsettled)[len(unsettled) // 2] <= 12, "typing would impose too many tokens"
 
 
+def test_every_short_text_settles_in_our_cutting():
+    """All texts of few characters, one of each kind that the pattern tells apart."""
+    tokenizer = KINDS["ours"]()
+    assert tokenizer.unsettled_pre_tokens == 1
+    texts = ["".join(parts) for n in range(5) for parts in product("a1. \n\r\té", repeat=n)]
+    for text in texts:
+        tokens = tokenised(tokenizer, text)
+        settled = tokens.ids[: tokens.settled]
+        for added in ("a", "1", ".", " ", "\n", "\r", "é", "  a", " \n"):
+            assert tokenizer.encode(text + added)[: len(settled)] == settled, repr(text + added)
+
+
 @given(codelike, codelike)
 @unhurried
 def test_appending_never_changes_settled_tokens_of_ours(text: str, added: str):
@@ -143,14 +155,14 @@ def check(kind: str, marked: str) -> None:
 def test_what_settles():
     check("ours", "█")
     check("ours", "█x")
-    check("ours", "█x =")
-    check("ours", "x█ = va")
-    check("ours", "x =█ value ")
-    check("ours", "if x:\n    return█ self.na")
-    check("ours", "if x█:\n    ")
-    check("ours", "if x:█\n    r")
-    check("ours", "x = '█größe'日本")
-    check("ours", "x =█ 12")
+    check("ours", "x█ =")
+    check("ours", "x =█ va")
+    check("ours", "x = value█ ")
+    check("ours", "if x:\n    return self█.na")
+    check("ours", "if x:█\n    ")  # only what begins with white space can still join it
+    check("ours", "if x:\n    █r")
+    check("ours", "x = 'größe█'日本")
+    check("ours", "x = 1█2")
     check("GPT-2", "if x:█\n    r")
     check("GPT-2", "if x█:\n    ")  # the next could be a line break, which joins them
     check("Mistral", "x =█ foo bar")

@@ -13,13 +13,8 @@ from collections.abc import Iterable
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-PATTERN = (
-    r"\s*[\r\n]\s*"
-    r"|[^\r\n\p{L}\p{N}]?\p{L}+"
-    r"| ?\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+"
-    r"|\s+(?!\S)|\s+"
-)
+from ..spelling import PATTERN
+
 MARKERS = ["<|bos|>", "<|pre|>", "<|suf|>", "<|mid|>", "<|eom|>", "<|file|>", "<|pad|>"]
 
 
