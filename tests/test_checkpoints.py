@@ -147,7 +147,7 @@ class Naive:
             self.states.pop(0)
 
     def touch(self, tokens, lengths):
-        for length in sorted({*lengths, len(tokens)} - {0}):
+        for length in sorted({0, *lengths, len(tokens)}):  # the root is empty, and a link
             for entry in [e for e in self.states if e[0] == tuple(tokens[:length])]:
                 self._use(entry)
 
