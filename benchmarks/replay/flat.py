@@ -129,7 +129,9 @@ def measured(
     """Type in one workspace once all of it is read; raises what `play` raises."""
     page = Page("open.py", workspace["open.py"])
     page.cursor = len(page.text)
-    raised = {"memoryMiB": MEMORY_MIB, "workspaceTokens": size, "reportUsage": True, **options}
+    # The server fills three quarters of what it may read; the rest is for files that come later.
+    budgets = {"memoryMiB": MEMORY_MIB, "workspaceTokens": size * 4 // 3}
+    raised = {**budgets, "reportUsage": True, **options}
     with serving(command, raised, workspace) as (client, root):
         player = Player(client, root, workspace)
         player.step(page.plain(Kind.OPEN))
