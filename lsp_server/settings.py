@@ -43,11 +43,15 @@ def _whole(low: int, high: int) -> Callable[[Any], bool]:
     return lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high
 
 
+def _strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
 _RULES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "model": ("model", lambda v: isinstance(v, str), "a path"),
     "languages": (
         "languages",
-        lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v),
+        _strings,
         "a list of language ids",
     ),
     "confidence": ("confidence", _number(0, 1), "a number from 0 to 1"),
@@ -60,7 +64,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     ),
     "exclude": (
         "exclude",
-        lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v),
+        _strings,
         "a list of patterns",
     ),
     "threads": ("threads", _whole(0, 256), "a whole number from 0 to 256"),

@@ -73,15 +73,15 @@ async def renewed(around, uri):
 @pytest.mark.parametrize(
     ("uri", "file"),
     [
-        ("file:///work/main.py", "/work/main.py"),
-        ("FILE:///work/main.py", "/work/main.py"),
-        ("file:///work/%C3%A4%20b%25.py", "/work/ä b%.py"),
+        ("file:///home/main.py", "/home/main.py"),
+        ("FILE:///home/main.py", "/home/main.py"),
+        ("file:///home/%C3%A4%20b%25.py", "/home/ä b%.py"),
         ("file://server/share/x.py", "//server/share/x.py"),
-        ("file:///c%3A/work/main.py", ""),
+        ("file:///c%3A/home/main.py", ""),
         ("file:relative.py", ""),
         ("file://[half/x.py", ""),
         ("untitled:Untitled-1", ""),
-        ("vscode-notebook-cell:/work/a.ipynb#W0", ""),
+        ("vscode-notebook-cell:/home/a.ipynb#W0", ""),
         ("", ""),
         ("main.py", ""),
     ],
@@ -113,12 +113,12 @@ def test_a_change_that_is_noticed_while_the_project_is_made(monkeypatch):
 @pytest.mark.parametrize(
     ("uri", "verdict"),
     [
-        ("file:///work/.env", Verdict.SECRET),
-        ("git:/work/.env?%7B%7D", Verdict.SECRET),
-        ("vscode-remote://host/work/id_rsa", Verdict.SECRET),
+        ("file:///home/.env", Verdict.SECRET),
+        ("git:/home/.env?%7B%7D", Verdict.SECRET),
+        ("vscode-remote://host/home/id_rsa", Verdict.SECRET),
         ("untitled:.env", Verdict.SECRET),
-        ("git:/work/left_out.py?%7B%7D", Verdict.EXCLUDED),
-        ("file:///work/main.py", Verdict.FREE),
+        ("git:/home/left_out.py?%7B%7D", Verdict.EXCLUDED),
+        ("file:///home/main.py", Verdict.FREE),
     ],
 )
 def test_a_document_that_is_no_file_is_judged_by_its_path(monkeypatch, uri, verdict):
@@ -126,7 +126,7 @@ def test_a_document_that_is_no_file_is_judged_by_its_path(monkeypatch, uri, verd
     monkeypatch.setattr(module, "load_order", lambda roots: module.Order())
 
     async def test():
-        project = Project([Path("/work")], ["left_out.py"], lambda files: None)
+        project = Project([Path("/home")], ["left_out.py"], lambda files: None)
         assert project.verdict(uri) is verdict
         assert project.why(uri)
 
