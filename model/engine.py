@@ -115,8 +115,9 @@ class Engine:
         head = reading.head or self._known_head(context)
         prompt = self._prompt(context, reading, head, fim.LONGEST_TOKENS)
         cold = self.reader.unread(prompt) > COLD_UNREAD_TOKENS
-        if cold:  # the memory, which reads nothing, knows the whole window all the same
-            prompt = replace(self._cold_prompt(context, reading), seen=prompt.seen)
+        # Of the whole window, cold or not: the memory reads nothing.
+        seen = self._seen(prompt, context)
+        prompt = replace(self._cold_prompt(context, reading) if cold else prompt, seen=seen)
         usage = Usage(cold=cold, tokens_above=prompt.above, tokenise_ms=_ms_since(began))
         yield from self._answer(prompt, usage, sampling, stop)
 
@@ -230,8 +231,14 @@ class Engine:
         above = head.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
         saved = 0 if start else reading.saved_tokens(context.around.saved_chars)
         durable = min(head.length + (markers.pre is not None) + saved, above) if saved else 0
-        seen = self._past(tokens, self._heads.past(context.around))
-        return Prompt(chain, prefix.tail, seen, head.length, above, max(durable, head.length))
+        durable = max(durable, head.length)
+        return Prompt(chain, prefix.tail, memory.NOTHING, head.length, above, durable)
+
+    def _seen(self, prompt: Prompt, context: Context) -> memory.Ids:
+        """What the memory may recall for a layout: its own text, and all neighbours."""
+        own = prompt.chain.between(prompt.workspace, prompt.chain.length)
+        others = self._heads.past(context.around)
+        return self._past([*self._heads.root.tokens, *own], others)
 
     def _past(self, tokens: Sequence[int], others: memory.Ids) -> memory.Ids:
         if self.decoder.trust is None:
