@@ -74,6 +74,11 @@ class Generation:
         return self.usage is not None and self.usage.cold
 
     @property
+    def ending(self) -> bool:
+        """Whether all that is wanted of it was written, though the model may not have returned."""
+        return self.done or self.stop.is_set()
+
+    @property
     def cut_short(self) -> bool:
         """Whether it ended where it was made to, so that its last line may not be whole."""
         tokens = self.usage.tokens_generated if self.usage else 0

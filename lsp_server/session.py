@@ -166,7 +166,7 @@ class Session:
     def _supersede_writing(self, by: Generation | None) -> None:
         """Cancel the writing in progress unless it goes on for the newest request."""
         now = self._generation
-        if now is not None and now is not by and not now.done:
+        if now is not None and now is not by and not now.ending:
             now.cancel()
             with contextlib.suppress(ValueError):  # there were too many since
                 self._recent.remove(now)
@@ -222,7 +222,7 @@ class Session:
         return None
 
     def _abandon(self, generation: Generation, request: CompletionRequest) -> None:
-        if self._newest is request and not generation.done:
+        if self._newest is request and not generation.ending:
             generation.cancel()
 
     async def _appetite(self) -> Appetite:
@@ -270,6 +270,6 @@ class Session:
             return
         sampling = Sampling(max_tokens=generation.max_tokens)
         for piece in self._completer.complete(generation.context, sampling, generation.stop):
-            self._tell(generation.add, piece)
             if isinstance(piece, Piece) and enough.after(piece):
-                generation.stop.set()
+                generation.stop.set()  # before anybody sees the piece: see `Generation.ending`
+            self._tell(generation.add, piece)

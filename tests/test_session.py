@@ -101,7 +101,26 @@ def test_who_comes_back_is_answered_by_what_was_written_there():
             assert await shown(session, "x = z█") == "x1"
             assert await shown(session, "x = █") == "x1"  # undone
             assert await shown(session, "y = y█", uri="b") == "1"  # typed on, in the other file
-            assert [cost.source for cost in costs] == ["model"] * 3 + ["typed"] * 2
+            await session.held()  # whatever the model was asked before has ended
+            assert sorted(cost.source for cost in costs) == ["model"] * 3 + ["typed"] * 2
+
+    run(test())
+
+
+def test_what_was_written_to_its_end_is_kept_though_the_model_has_not_returned():
+    async def test():
+        completer = Paced(["1\n", "never"], ["2\n", "never"])
+        async with serving(completer) as session:
+            first = ask(session, "x = █")
+            await completer.waits()
+            completer.let()
+            assert await text_of(first) == "1"
+            await completer.waits()  # it is about to write what nobody wants
+            second = ask(session, "y = █", uri="b")
+            completer.let(2)
+            assert await text_of(second) == "2"
+            assert await shown(session, "x = █") == "1"
+            assert len(completer.asked) == 2
 
     run(test())
 
