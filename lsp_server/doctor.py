@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event
@@ -16,11 +15,12 @@ from threading import Event
 from rich.console import Console
 from rich.table import Table
 
-from ..model import PRETRAINED, describe_runtime, open_completer
+from ..model import PRETRAINED, open_completer
 from ..model.completer import Context, Piece, Sampling, Usage
 from ..model.errors import ModelFolderError
+from ..model.native_network import library
 
-PACKAGES = ("stateline", "torch", "tokenizers", "safetensors", "pygls", "lsprotocol")
+PACKAGES = ("stateline", "tokenizers", "safetensors", "pygls", "lsprotocol")
 _SAMPLE = "def add(a, b):\n    return a + "
 
 
@@ -32,8 +32,7 @@ def examine(model: Path | None) -> int:
         table.add_row(name, _installed(name))
     folder = model or PRETRAINED
     table.add_row("model", f"{folder}{'' if model else ' (embedded)'}")
-    sound = _add(table, "trial", lambda: _trial(model))
-    sound = _add(table, "runtime", describe_runtime) and sound  # after it: it chose the threads
+    sound = _try(table, model)
     Console().print(table)
     return 0 if sound else 1
 
@@ -45,20 +44,22 @@ def _installed(name: str) -> str:
         return "[red]missing[/]; `pip install stateline` brings it"
 
 
-def _add(table: Table, name: str, check: Callable[[], str]) -> bool:
+def _try(table: Table, model: Path | None) -> bool:
     try:
-        table.add_row(name, check())
+        rows = _trial(model)
     except ModelFolderError as error:
-        table.add_row(name, f"[red]{error}[/]")
+        table.add_row("trial", f"[red]{error}[/]")
     except Exception as error:
-        table.add_row(name, f"[red]{type(error).__name__}: {error}[/]")
+        table.add_row("trial", f"[red]{type(error).__name__}: {error}[/]")
     else:
+        for name, found in rows.items():
+            table.add_row(name, found)
         return True
     return False
 
 
-def _trial(model: Path | None) -> str:
-    """Load the model and let it write a little."""
+def _trial(model: Path | None) -> dict[str, str]:
+    """Load the model and let it write a little; what there is to say of that."""
     began = time.perf_counter()
     completer = open_completer(model)
     load_ms = (time.perf_counter() - began) * 1000
@@ -69,8 +70,17 @@ def _trial(model: Path | None) -> str:
     text = "".join(piece.text for piece in answers if isinstance(piece, Piece))
     if not text:
         raise RuntimeError("the model loads but writes nothing; is its tokenizer its own?")
-    tokens = usage.tokens_generated
-    return (
+    sound = (
         f"[green]sound[/]: loaded in {load_ms:.0f} ms, read {usage.tokens_read} tokens, "
-        f"wrote {tokens} in {usage.write_ms:.0f} ms"
+        f"wrote {usage.tokens_generated} in {usage.write_ms:.0f} ms"
     )
+    return {"trial": sound, "runtime": completer.runtime} | _missing_library()
+
+
+def _missing_library() -> dict[str, str]:
+    if library() is not None:
+        return {}
+    return {
+        "native library": "[yellow]not in use[/]: torch computes instead, many times more slowly; "
+        "install a C compiler (gcc or clang), then Stateline again"
+    }

@@ -1,7 +1,7 @@
 """Stateline's engine: text and tokens in, pieces of text out.
 
 Owns tokens, states, checkpoints and completion. Knows no LSP and no asyncio. Importing this
-package imports no torch: `open_completer` does, when it is called.
+package imports nothing heavy: `open_completer` does, when it is called.
 """
 
 from __future__ import annotations
@@ -30,22 +30,10 @@ def open_completer(
     files are read before the open one; 0: as many as help this model. Raises ModelFolderError,
     whose message is for the user.
     """
-    import torch
-
     from .engine import Engine
+    from .network import BEST
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    engine = Engine.open(folder or PRETRAINED, device, budget_bytes, threads, states)
+    engine = Engine.open(folder or PRETRAINED, BEST, budget_bytes, threads, states)
     if workspace_tokens:
         engine.appetite = replace(engine.appetite, read_tokens=workspace_tokens)
     return engine
-
-
-def describe_runtime() -> str:
-    """Device, kernels and threads that the model opened last uses, in a few words."""
-    import torch
-
-    from . import kernels
-
-    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    return f"{where}, {kernels.NAME} kernels, {torch.get_num_threads()} threads"

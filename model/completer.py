@@ -121,6 +121,11 @@ class Completer(Writer, Protocol):
         """How much of the workspace is worth giving it."""
         ...
 
+    @property
+    def runtime(self) -> str:
+        """What it computes with, for people."""
+        ...
+
     def forget(self, files: Collection[str]) -> None:
         """Drop all that was read from these files (absolute paths), in memory and on the disk."""
         ...
@@ -136,6 +141,7 @@ class Scripted:
     def __init__(self, script: Callable[[Context], Sequence[Piece]]) -> None:
         self._script = script
         self.appetite = Appetite()
+        self.runtime = "a script"
         self.forgotten: list[str] = []
         self.asked: list[Context] = []
         self.warmed: list[Context] = []

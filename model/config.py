@@ -1,6 +1,6 @@
 """The shape of a Mamba2 language model, as plain numbers.
 
-Owns `Mamba2Config` and the names and shapes of its tensors. Knows no torch and no files.
+Owns `Mamba2Config` and the names and shapes of its tensors and states. Knows no torch and no files.
 Letters follow the Mamba2 paper (Dao & Gu 2024, arXiv 2405.21060): d_model D, d_inner,
 heads H of width P (headdim), state size N (d_state), groups G.
 """
@@ -81,3 +81,13 @@ class Mamba2Config:
         if not self.tie_embeddings:
             shapes["lm_head.weight"] = (self.vocab_size, d)
         return shapes
+
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The arrays of the state of one sequence; a first axis of 1 is the batch's."""
+        conv = (1, self.d_conv - 1, self.conv_dim)
+        ssm = (1, self.n_heads, self.headdim, self.d_state)
+        return {
+            f"layers.{i}.{name}": shape
+            for i in range(self.n_layer)
+            for name, shape in (("conv", conv), ("ssm", ssm))
+        }

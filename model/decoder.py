@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from threading import Event
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from . import memory
 from .checkpoints import Place
@@ -43,16 +44,15 @@ class Decoder:
         state, logits = reached.state, reached.logits
         chain, past = prompt.chain, prompt.seen
         left = prompt.tail.encode()
-        generator = torch.Generator().manual_seed(sampling.seed) if sampling.temperature else None
+        generator = np.random.default_rng(sampling.seed) if sampling.temperature else None
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         read = generated = 0
         self._reader.checkpoints.drop_written()
         while generated < sampling.max_tokens and not stop.is_set():
-            with torch.inference_mode():
-                allowed = self._vocabulary.allowed(left)
-                if not len(allowed):
-                    break
-                choice = choose(self.recalling(logits, past), allowed, sampling, generator)
+            allowed = self._vocabulary.allowed(left)
+            if not len(allowed):
+                break
+            choice = choose(self.recalling(logits, past), allowed, sampling, generator)
             if choice.token == self._vocabulary.end and not left:
                 break
             past = memory.extended(past, choice.token)
@@ -63,8 +63,7 @@ class Decoder:
                 yield Piece(decoder.decode(new), choice.probability)
             if stop.is_set() or generated == sampling.max_tokens:
                 break
-            with torch.inference_mode():
-                logits, state = self._reader.step([choice.token], state)
+            logits, state = self._reader.network.advance([choice.token], state)
             chain = chain.then([choice.token])  # should the user accept it, it is read already
             self._reader.checkpoints.keep(
                 chain, chain.length, Remembered(state, logits), Place.WRITTEN
@@ -76,7 +75,7 @@ class Decoder:
             write_ms=(time.perf_counter() - began) * 1000,
         )
 
-    def recalling(self, logits: Tensor, past: memory.Ids) -> Tensor:
+    def recalling(self, logits: NDArray[Any], past: memory.Ids) -> NDArray[Any]:
         """Logits (v,) with what the memory says after `past`."""
         if self.trust is None:
             return logits

@@ -1,13 +1,12 @@
 """The resident model: reads what is new into a state, then writes from it.
 
-Owns one model, its checkpoints, and per open text its `Reading`. One thread at a time. Knows no
-LSP, no asyncio and no editor; `stop` is looked at between chunks while reading and between tokens
-while writing, and whatever was read stays a checkpoint.
+Owns one network, its checkpoints, and per open text its `Reading`. One thread at a time. Knows no
+LSP, no asyncio, no editor and no torch; `stop` is looked at between chunks while reading and
+between tokens while writing, and whatever was read stays a checkpoint.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections import OrderedDict
@@ -17,8 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
-import torch
-
 from . import fim, memory
 from .appetite import read_appetite
 from .chain import Chain
@@ -27,20 +24,17 @@ from .decoder import Decoder
 from .errors import ModelFolderError
 from .folder import read_config, tokenizer_path
 from .heads import Heads
-from .mamba2 import Mamba2
 from .memory import Trust
+from .network import Network
 from .reader import Reader
 from .reading import Prompt, Reading
+from .runtime import OpenNetwork, open_network
 from .shelf import Remembered, StateShelf
 from .store import Store, fingerprint
 from .tokenizer import Tokenizer
-from .weights import load_tensors
 
 OPEN_TEXTS = 16
 DEFAULT_BUDGET_BYTES = 96 << 20
-# A small model's operations are too short to share: with one core busy elsewhere, two threads took
-# 48 ms for a token of a 4M model where one took 6.
-ONE_THREAD_PARAMETERS = 50_000_000
 COLD_UNREAD_TOKENS = 2 * fim.COLD_TOKENS  # with more than this unread, answer from nearby text
 WARM_TOKENS = 1024  # at most, of one reading ahead
 # A new workspace part is read first only if that delays the open file by no more than this.
@@ -53,7 +47,7 @@ class Engine:
 
     def __init__(
         self,
-        model: Mamba2,
+        network: Network,
         tokenizer: Tokenizer,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         trust: Trust | None = None,
@@ -61,9 +55,9 @@ class Engine:
         shelf: StateShelf | None = None,
     ) -> None:
         self.appetite = appetite or Appetite()
-        self.model = model.eval().requires_grad_(False)
+        self.network = network
         self.tokenizer = tokenizer
-        self.reader = Reader(self.model, budget_bytes, shelf)
+        self.reader = Reader(network, budget_bytes, shelf)
         self._heads = Heads(tokenizer)
         self.decoder = Decoder(self.reader, tokenizer, trust)
         self._readings: OrderedDict[str, Reading] = OrderedDict()
@@ -76,35 +70,34 @@ class Engine:
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         threads: int = 0,
         states: Path | None = None,
+        network: OpenNetwork = open_network,
     ) -> Engine:
         """Load a model folder; ModelFolderError says in a sentence what is wrong with it.
 
-        `threads` of 0 are as many as help. `states` is the folder where states are kept from
-        session to session; None: they are not.
+        For `device` and `threads` see `open_network`; whoever needs one kind of network passes
+        another. `states` is the folder where states are kept from session to session; None: they
+        are not.
         """
         config = read_config(folder)
-        if threads or sum(map(math.prod, config.tensor_shapes().values())) < ONE_THREAD_PARAMETERS:
-            torch.set_num_threads(threads or 1)
         tokenizer = Tokenizer.load(tokenizer_path(folder))
         if len(tokenizer.token_bytes) > config.vocab_size:
             raise ModelFolderError(
                 f"The tokenizer in {folder} has {len(tokenizer.token_bytes)} tokens, but the model "
                 f"only {config.vocab_size}; put the tokenizer.json there that belongs to the model."
             )
-        tensors = load_tensors(folder, config)
-        with torch.device("meta"):
-            model = Mamba2(config)
-        if device == "cpu":  # half precision is slower than float32 on most CPUs
-            tensors = {n: t.float() if t.dtype != torch.float64 else t for n, t in tensors.items()}
-        model.load_state_dict(tensors, assign=True)
+        made = network(folder, config, device, threads)
         shelf = None
         if states:
-            dtype = model.backbone.embedding.weight.dtype
-            name = fingerprint(folder, fim.LAYOUT, str(dtype))
-            shelf = StateShelf(Store(states, name), config, dtype, device)
+            name = fingerprint(folder, fim.LAYOUT, made.arithmetic)
+            shelf = StateShelf(Store(states, name), made)
         trust = memory.read_trust(folder)
         appetite = read_appetite(folder)
-        return cls(model.to(device), tokenizer, budget_bytes, trust, appetite, shelf)
+        return cls(made, tokenizer, budget_bytes, trust, appetite, shelf)
+
+    @property
+    def runtime(self) -> str:
+        """See `Completer`."""
+        return self.network.runtime
 
     def complete(
         self, context: Context, sampling: Sampling, stop: Event

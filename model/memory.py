@@ -16,11 +16,10 @@ from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .errors import ModelFolderError
 from .tokenizer import Markers
@@ -121,15 +120,16 @@ def recall(past: Ids) -> Recalled | None:
     return Recalled(tokens, times / len(places), length)
 
 
-def mixed(logits: Tensor, recalled: Recalled | None, trust: Trust, eom: int | None) -> Tensor:
+def mixed(
+    logits: NDArray[Any], recalled: Recalled | None, trust: Trust, eom: int | None
+) -> NDArray[Any]:
     """Logits (v,) of the model and its memory together; the end marker keeps its probability.
 
     The memory cannot know where a middle ends, so it shares in all of the rest only.
     """
     if recalled is None:
         return logits
-    # In NumPy, since a torch operation on so few numbers is mostly overhead.
-    log_p = _log_softmax(logits.float().cpu().numpy())
+    log_p = _log_softmax(logits.astype(np.float32, copy=False))
     weight = trust.weight(recalled.length, math.exp(log_p.max()))
     if weight <= 0:
         return logits
@@ -142,7 +142,7 @@ def mixed(logits: Tensor, recalled: Recalled | None, trust: Trust, eom: int | No
         log_p[recalled.tokens] = np.logaddexp(log_p[recalled.tokens], theirs)
     if end is not None:
         log_p[eom] = end
-    return torch.from_numpy(log_p).to(logits.device)
+    return log_p
 
 
 def _log_softmax(x: NDArray[np.float32]) -> NDArray[np.float32]:

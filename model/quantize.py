@@ -1,8 +1,7 @@
 """Matrices stored as 8-bit blocks: the arithmetic of llama.cpp's q8_0.
 
-Owns the block format and the file that holds it. A matrix `X` is stored as `X` (int8, same shape)
-and `X.scale` (float16, one per 32 columns); everything else is float32. Knows no model: which
-matrices are quantised follows from their shape alone.
+Owns the making of blocks and of the file that holds them; what such a file looks like is
+`weights`'. Knows no model: which matrices are quantised follows from their shape alone.
 """
 
 from __future__ import annotations
@@ -14,15 +13,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-BLOCK = 32
-SCALE_SUFFIX = ".scale"
-
-
-def scale_shape(shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """The shape of the scales of a tensor of `shape`; None if such a tensor is not quantised."""
-    if len(shape) != 2 or shape[1] % BLOCK or 0 in shape:
-        return None
-    return shape[0], shape[1] // BLOCK
+from .weights import BLOCK, SCALE_SUFFIX, scale_shape
 
 
 def quantize(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

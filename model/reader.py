@@ -7,19 +7,17 @@ only by the lengths in a `Prompt`; knows no text and no request.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Event
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from .chain import Chain
 from .checkpoints import GRID_TOKENS, Checkpoints, Found, Place, worth_keeping
-from .mamba2 import Mamba2
+from .network import Network
 from .reading import Prompt
 from .shelf import Remembered, StateShelf
-from .state import RecurrentState
 
 BACK_TOKENS = 16  # before the cursor, where a checkpoint serves who takes something back
 WORKSPACE_GRID_TOKENS = 1024  # between checkpoints inside one long file of the workspace
@@ -37,20 +35,19 @@ class Read:
 
 
 class Reader:
-    """One model and its checkpoints."""
+    """One network and its checkpoints."""
 
-    def __init__(self, model: Mamba2, budget_bytes: int, shelf: StateShelf | None = None) -> None:
-        self.model = model
+    def __init__(
+        self, network: Network, budget_bytes: int, shelf: StateShelf | None = None
+    ) -> None:
+        self.network = network
         self.shelf = shelf
         self.checkpoints: Checkpoints[Remembered] = Checkpoints(budget_bytes, shelf)
 
     @property
     def room(self) -> int:
         """How many states the budget has room for."""
-        config, weight = self.model.config, self.model.backbone.embedding.weight
-        state = RecurrentState.zeros(config, 1, weight.dtype, "meta")
-        logits_bytes = config.vocab_size * weight.element_size()
-        return self.checkpoints.budget_bytes // (state.nbytes + logits_bytes)
+        return self.checkpoints.budget_bytes // self.network.state_bytes
 
     def known(self, chain: Chain) -> int:
         """How many of a chain's tokens need not be read again."""
@@ -61,25 +58,18 @@ class Reader:
         """How many of a prompt's tokens have to be read."""
         return prompt.chain.length - self.known(prompt.chain)
 
-    @torch.inference_mode()
     def read(self, prompt: Prompt, stop: Event, most: int = sys.maxsize) -> Read:
         """Read the rest of a prompt, or at least `most` tokens of it, until stopped."""
         chain = prompt.chain
         found = self.checkpoints.nearest(chain)
         self.checkpoints.touch(chain, prompt.workspace)
-        at = found or Found(0, Remembered(self.model.zero_state(), torch.empty(0)))
+        at = found or Found(0, Remembered(self.network.zero_state(), np.empty(0)))
         start = at.length
         while at.length < chain.length and at.length - start < most and not stop.is_set():
             at = self._read_chunk(prompt, at)
         if start < at.length < chain.length:  # whoever comes next goes on from here
             self.checkpoints.keep(chain, at.length, at.state, _place(prompt, at.length))
         return Read(start, at.length, at.state if at.length else None)
-
-    def step(self, tokens: Sequence[int], state: RecurrentState) -> tuple[Tensor, RecurrentState]:
-        """Logits (v,) after the last of `tokens`, and the state there."""
-        device = state.layers[0].ssm.device
-        hidden, state = self.model.hidden(torch.tensor([list(tokens)], device=device), state)
-        return self.model.logits(hidden[0, -1]), state
 
     def shelve(self, prompt: Prompt, workspace: str) -> None:
         """Write to the disk what of a prompt's checkpoints may be kept there and is not yet."""
@@ -106,7 +96,7 @@ class Reader:
         back = length - BACK_TOKENS
         stops = [grid, *ends, *([back] if at.length + BACK_TOKENS < back else [])]
         end = min(stops)
-        logits, state = self.step(chain.between(at.length, end), at.state.state)
+        logits, state = self.network.advance(chain.between(at.length, end), at.state.state)
         reached = Remembered(state, logits)
         if end in (*ends, back) or self._on_grid(prompt, end, reached):
             self.checkpoints.keep(chain, end, reached, _place(prompt, end))

@@ -10,11 +10,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from .completer import Sampling
+
+Ids = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,9 @@ class Vocabulary:
         self._exact: dict[bytes, list[int]] = {}
         for text, i in self._sorted:
             self._exact.setdefault(text, []).append(i)
-        self._free = torch.tensor(usable + ([] if end is None else [end]), dtype=torch.long)
+        self._free = np.array(usable + ([] if end is None else [end]), np.intp)
 
-    def allowed(self, tail: bytes) -> Tensor:
+    def allowed(self, tail: bytes) -> Ids:
         """Ids of the tokens that agree with `tail`; without a tail, all and the end marker."""
         if not tail:
             return self._free
@@ -49,28 +52,29 @@ class Vocabulary:
         first = bisect_left(self._sorted, (tail, -1))
         last = bisect_right(self._sorted, tail, first, key=lambda entry: entry[0][: len(tail)])
         ids += [i for _, i in self._sorted[first:last]]
-        return torch.tensor(ids, dtype=torch.long)
+        return np.array(ids, np.intp)
 
 
 def choose(
-    logits: Tensor, allowed: Tensor, sampling: Sampling, generator: torch.Generator | None
+    logits: NDArray[Any], allowed: Ids, sampling: Sampling, generator: np.random.Generator | None
 ) -> Choice:
     """One of `allowed` (ids, at least one) from logits (v,). Greedy needs no generator."""
-    allowed = allowed.to(logits.device)
-    log_p = torch.log_softmax(logits[allowed].double(), dim=-1)  # (a,)
+    x = logits[allowed]  # (a,), a copy
+    x -= x.max()
     if sampling.temperature <= 0 or generator is None:
-        index = int(log_p.argmax())
+        index = int(x.argmax())
     else:
-        index = _sample(log_p, sampling, generator)
-    return Choice(int(allowed[index]), float(log_p[index].exp()))
+        index = _sample(x.astype(np.float64) / sampling.temperature, sampling.top_p, generator)
+    # In the type of the logits, in place: with large vocabularies memory is what takes the time.
+    np.exp(x, out=x)
+    return Choice(int(allowed[index]), float(x[index] / x.sum(dtype=np.float64)))
 
 
-def _sample(log_p: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
-    """An index of log_p (a,), from the smallest set of likeliest tokens that holds top_p."""
-    p = torch.softmax(log_p / sampling.temperature, dim=-1)
-    p, order = p.sort(descending=True)
-    before = p.cumsum(-1) - p
-    p = torch.where(before < sampling.top_p, p, 0)  # the likeliest is always kept
-    p[0] = p[0].clamp(min=1e-12)
-    drawn = torch.multinomial(p.cpu(), 1, generator=generator)
-    return int(order[int(drawn)])
+def _sample(x: NDArray[np.float64], top_p: float, generator: np.random.Generator) -> int:
+    """An index of logits x (a,), from the smallest set of likeliest tokens that holds top_p."""
+    order = np.argsort(-x, kind="stable")
+    p = np.exp(x[order])
+    ends = np.cumsum(p / p.sum())
+    count = 1 + int(np.searchsorted(ends, top_p))  # the likeliest is always kept
+    ends = ends[:count] / ends[:count][-1]
+    return int(order[np.searchsorted(ends, generator.random(), side="right")])

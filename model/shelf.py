@@ -1,6 +1,6 @@
 """What a checkpoint holds, and how it is kept on the disk between sessions.
 
-Owns `Remembered` and the way it becomes named tensors and back. Where files lie, how they are
+Owns `Remembered` and the way it becomes named arrays and back. Where files lie, how they are
 written and when they go is `store`'s; which states are worth a file is the engine's.
 """
 
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from .chain import Chain
-from .config import Mamba2Config
-from .state import RecurrentState
+from .network import Network, State, is_finite
 from .statefile import Source
 from .store import Store
 
@@ -25,8 +24,8 @@ _LOGITS = "logits"
 class Remembered:
     """The state after some tokens, and what it says comes next."""
 
-    state: RecurrentState
-    logits: Tensor  # (v,)
+    state: State
+    logits: NDArray[Any]  # (v,)
 
     @property
     def nbytes(self) -> int:
@@ -36,11 +35,8 @@ class Remembered:
 class StateShelf:
     """The states of one model that are on the disk; a `checkpoints.Shelf`."""
 
-    def __init__(
-        self, store: Store, config: Mamba2Config, dtype: torch.dtype, device: str = "cpu"
-    ) -> None:
-        """`dtype` is that of the weights."""
-        self._store, self._config, self._dtype, self._device = store, config, dtype, device
+    def __init__(self, store: Store, network: Network) -> None:
+        self._store, self._network = store, network
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._store
@@ -49,23 +45,21 @@ class StateShelf:
         return self._store.lengths
 
     def load(self, name: bytes) -> Remembered | None:
-        """Mapped from its file; None if there is none that fits this model."""
-        tensors = self._store.load(name)
-        if tensors is None or (logits := tensors.pop(_LOGITS, None)) is None:
+        """Read from its file; None if there is none that fits this model."""
+        arrays = self._store.load(name)
+        if arrays is None or (logits := arrays.pop(_LOGITS, None)) is None:
             return None
-        wanted = torch.promote_types(self._dtype, torch.float32)
-        if logits.shape != (self._config.vocab_size,) or logits.dtype not in (self._dtype, wanted):
+        state = self._network.revived(arrays)
+        if state is None or logits.shape != (self._network.config.vocab_size,):
             return None
-        if not logits.isfinite().all():
-            return None
-        state = RecurrentState.from_tensors(self._config, self._dtype, tensors, self._device)
-        return Remembered(state, logits.to(self._device)) if state else None
+        alike = {array.dtype for array in arrays.values()} == {logits.dtype}
+        return Remembered(state, logits) if alike and is_finite(logits) else None
 
     def save(self, chain: Chain, length: int, remembered: Remembered, workspace: str) -> None:
         """Write the state after the first `length` tokens of a chain; a failure is logged there."""
-        tensors = {**remembered.state.tensors(), _LOGITS: remembered.logits}
+        arrays = {**remembered.state.arrays(), _LOGITS: remembered.logits}
         sources = [Source(file, "") for file in chain.link(length).files]
-        self._store.save(chain.name(length), length, tensors, workspace, sources)
+        self._store.save(chain.name(length), length, arrays, workspace, sources)
 
     def forget(self, files: Collection[str]) -> None:
         """Remove every state that has read one of these files."""

@@ -22,7 +22,7 @@ from typing import Any
 import xxhash
 
 FORMAT = "stateline state 1"  # a new one whenever this module writes something else
-ITEM_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}  # by safetensors' names
+ITEM_BYTES = {"F64": 8, "F32": 4}  # by safetensors' names
 
 _LENGTH_BYTES = 8
 _ALIGNMENT_BYTES = 64

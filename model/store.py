@@ -1,8 +1,8 @@
 """States on the disk: found again after a restart, bounded in bytes, shared by several servers.
 
-Owns how tensors become a file and a file becomes tensors, and which states of one model there are.
-Knows states only as named tensors; what a file says about itself stands in `statefile`, and
-which files there are, without torch, in `statefolder`.
+Owns how arrays become a file and a file becomes arrays, and which states of one model there are.
+Knows states only as named arrays; what a file says about itself stands in `statefile`, and which
+files there are in `statefolder`.
 
 Whatever goes wrong here costs reading again, and nothing more.
 """
@@ -19,9 +19,10 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from . import folder as model_folder
 from .statefile import (
@@ -51,19 +52,19 @@ from .statefolder import (
 DEFAULT_BUDGET_BYTES = 512 << 20
 REFRESH_S = 1.0  # how old the list of what is there may become: other servers add and delete
 
-_DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+_DTYPES: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4")}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 logger = logging.getLogger(__name__)
 
 
-def fingerprint(folder: Path, layout: int, dtype: str) -> str:
+def fingerprint(folder: Path, layout: int, arithmetic: str) -> str:
     """32 hexadecimal digits for the states of the model in `folder`; others cannot use them.
 
-    `layout` counts the changes in how prompts are laid out or states computed, `dtype` is what
-    is computed in. Raises `ModelFolderError`.
+    `layout` counts the changes in how prompts are laid out or states computed, `arithmetic` is
+    the network's. Raises `ModelFolderError`.
     """
-    parts = (FORMAT, layout, dtype, model_folder.fingerprint(folder))
+    parts = (FORMAT, layout, arithmetic, model_folder.fingerprint(folder))
     return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
@@ -96,31 +97,30 @@ class Store:
         """After how many tokens there are states."""
         return frozenset(self._listed().values())
 
-    def load(self, key: bytes) -> dict[str, Tensor] | None:
-        """The tensors of a state, mapped from its file and checked; it counts as used now.
+    def load(self, key: bytes) -> dict[str, NDArray[Any]] | None:
+        """The arrays of a state, read from its file and checked; it counts as used now.
 
-        None without a file, or when the file is not what was written; that one is removed. What
-        is done to the tensors never reaches the file. They are as the file has them: whether they
-        fit the model is for the caller to see.
+        None without a file, or when the file is not what was written; that one is removed. They
+        are as the file has them: whether they fit the model is for the caller to see.
         """
         tokens = self._listed().get(key)
         if tokens is None:
             return None
         path = self._path(key, tokens)
         try:
-            whole = _mapped(path, self.budget_bytes)
-            tensors = self._unpacked(whole, key, tokens)
+            whole = _read(path, self.budget_bytes)
+            arrays = self._unpacked(whole, key, tokens)
         except DamagedStateError as error:
             logger.warning("the state %s is ignored: %s", path.name, error)
             remove(path)
         except FileNotFoundError:
             pass
-        except (OSError, RuntimeError, ValueError) as error:  # torch says RuntimeError
+        except (OSError, ValueError, MemoryError) as error:
             logger.warning("the state %s cannot be read (%s)", path.name, type(error).__name__)
         else:
             with suppress(OSError):
                 os.utime(path)
-            return tensors
+            return arrays
         self._known = {known: n for known, n in self._known.items() if known != key}
         return None
 
@@ -128,20 +128,20 @@ class Store:
         self,
         key: bytes,
         tokens: int,
-        tensors: Mapping[str, Tensor],
+        arrays: Mapping[str, NDArray[Any]],
         workspace: str,
         sources: Sequence[Source],
     ) -> bool:
         """Write a state, or write it anew; whether that succeeded.
 
         `key` is the hash of the `tokens` tokens that were read; a state of the same key is
-        replaced. The tensors must be floats. The first of a row of failures is logged.
+        replaced. The arrays must be float32 or float64. The first of a row of failures is logged.
         """
         about = About(self._fingerprint, key, tokens, workspace, tuple(sources))
         path = self._path(key, tokens)
         with self._lock:
             try:
-                self._write(path, _packed(about, tensors))
+                self._write(path, _packed(about, arrays))
             except (OSError, ValueError) as error:
                 if not self._failing:
                     reason = getattr(error, "strerror", None) or error
@@ -153,10 +153,7 @@ class Store:
             return True
 
     def forget(self, where: Callable[[Entry], bool]) -> Forgotten:
-        """Remove the states that `where` holds for, those of other models too.
-
-        Let go of the tensors that were loaded before, for Windows removes no mapped file.
-        """
+        """Remove the states that `where` holds for, those of other models too."""
         with self._lock:
             try:
                 return forget(self._root, where)
@@ -179,16 +176,18 @@ class Store:
         self._known = listed(self._folder)
         self._listed_s = time.monotonic()
 
-    def _unpacked(self, whole: Tensor, key: bytes, tokens: int) -> dict[str, Tensor]:
-        """The tensors within the bytes of a file; raises `DamagedStateError`."""
-        data = whole.numpy().data
+    def _unpacked(
+        self, whole: NDArray[np.uint8], key: bytes, tokens: int
+    ) -> dict[str, NDArray[Any]]:
+        """The arrays within the bytes of a file; raises `DamagedStateError`."""
+        data = whole.data
         header = decode(data, len(data))
         about = header.about
         if (about.fingerprint, about.key, about.tokens) != (self._fingerprint, key, tokens):
             raise DamagedStateError("it belongs to other tokens or to another model")
         if checksum([data[header.size :]]) != header.content:
             raise DamagedStateError("its tensors are damaged")
-        return {slot.name: _tensor(whole, header, slot) for slot in header.slots}
+        return {slot.name: _array(whole, header, slot) for slot in header.slots}
 
     def _write(self, path: Path, parts: Sequence[bytes | memoryview]) -> None:
         needed = sum(len(part) for part in parts)
@@ -205,36 +204,32 @@ class Store:
         self._room_bytes -= needed
 
 
-def _packed(about: About, tensors: Mapping[str, Tensor]) -> list[bytes | memoryview]:
+def _packed(about: About, arrays: Mapping[str, NDArray[Any]]) -> list[bytes | memoryview]:
     """A file's parts, in order. The widest numbers come first, so that each is aligned."""
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
+    ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
     slots: list[Slot] = []
     data: list[memoryview] = []
     end = 0
-    for name, tensor in ordered:
-        dtype, begin, end = _NAMES[tensor.dtype], end, end + tensor.nbytes
-        slots.append(Slot(name, dtype, tuple(tensor.shape), begin, end))
-        data.append(_bytes(tensor))
+    for name, array in ordered:
+        dtype, begin, end = _NAMES[array.dtype], end, end + array.nbytes
+        slots.append(Slot(name, dtype, array.shape, begin, end))
+        data.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return [encode(about, checksum(data), slots), *data]
 
 
-def _bytes(tensor: Tensor) -> memoryview:
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
-    return flat.view(torch.uint8).numpy().data
-
-
-def _tensor(whole: Tensor, header: Header, slot: Slot) -> Tensor:
+def _array(whole: NDArray[np.uint8], header: Header, slot: Slot) -> NDArray[Any]:
     data = whole[header.size + slot.begin : header.size + slot.end]
     return data.view(_DTYPES[slot.dtype]).reshape(slot.shape)
 
 
-def _mapped(path: Path, longest: int) -> Tensor:
-    """The bytes of a file, privately and without holding it open, so that thousands may be.
+def _read(path: Path, longest: int) -> NDArray[np.uint8]:
+    """The bytes of a file, in memory: the checksum needs all of them in any case.
 
-    Raises `DamagedStateError` for anything but a plain file of at most `longest` bytes, `OSError`
-    and, since it is torch that maps, `RuntimeError`.
+    Mapped, each would hold a file open (before Python 3.13 there is no other way), and thousands
+    of states may be in use. Raises `DamagedStateError` for anything but a plain file of at most
+    `longest` bytes, and `OSError`.
     """
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode) or found.st_size > longest:
         raise DamagedStateError("it is not a plain file, or too large")
-    return torch.from_file(str(path), shared=False, size=found.st_size, dtype=torch.uint8)
+    return np.fromfile(path, np.uint8, count=found.st_size)

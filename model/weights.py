@@ -1,47 +1,67 @@
 """The tensors of a model folder, under their canonical names, checked before any is read.
 
-Owns the map of published names to mamba_ssm's, and the check of names, shapes and types against
-a `Mamba2Config`. Knows no model class and no device.
+Owns the map of published names to mamba_ssm's, the check of names, shapes and types against a
+`Mamba2Config`, and what matrices in 8-bit blocks look like in a file: `X` (int8, same shape) and
+`X.scale` (float16, one per 32 columns). Knows no torch, no model class and no device.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from .config import Mamba2Config
 from .errors import ModelFolderError, quoted, quoted_names
 from .folder import weight_files
-from .quantize import SCALE_SUFFIX, dequantize, scale_shape
 
-_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+BLOCK = 32  # columns with one scale
+SCALE_SUFFIX = ".scale"
+
+_FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_DTYPES = {**_FLOATS, "I8": "i1"}
+_LENGTH_BYTES = 8  # of the header, in front of it
 _EMBEDDING, _HEAD = "backbone.embedding.weight", "lm_head.weight"
 _LFS_POINTER = b"version https://git-lfs"
 
 
-def load_tensors(folder: Path, config: Mamba2Config) -> dict[str, torch.Tensor]:
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """One tensor as its file has it."""
+
+    dtype: str  # by safetensors' names: F64, F32, F16, BF16, or I8 for a matrix in blocks
+    array: NDArray[Any]  # in the shape of the tensor; of BF16 the bits, as uint16
+    scales: NDArray[np.float16] | None = None  # of a matrix in blocks, in `scale_shape`
+
+
+def load_tensors(folder: Path, config: Mamba2Config) -> dict[str, Stored]:
     """Every tensor of `config.tensor_shapes()`, in the type that the file has.
 
-    The tensors are mapped from the file, privately: nothing is read before it is used, and
+    The arrays are mapped from the file, privately: nothing is read before it is used, and
     nothing that is done to them reaches the file. They hold the file open; it must not be
-    truncated meanwhile (replacing it by renaming is fine). Matrices in 8-bit blocks come as
-    float32 in memory. Raises `ModelFolderError`; no memory is taken before all names, types and
-    shapes have been checked.
+    truncated meanwhile (replacing it by renaming is fine). Raises `ModelFolderError`; no memory
+    is taken before all names, types and shapes have been checked.
     """
-    with ExitStack() as files:
-        stored = _list_stored(folder, files)
-        _check_names(folder, config, stored)
-        for name, shape in config.tensor_shapes().items():
-            _check_tensor(folder, name, shape, stored)
-        if config.tie_embeddings and _HEAD in stored:
-            _check_redundant_head(folder, config, stored)
-        return {name: _read(name, stored) for name in config.tensor_shapes()}
+    slices = _list_slices(folder)
+    _check_names(folder, config, slices)
+    for name, shape in config.tensor_shapes().items():
+        _check_tensor(folder, name, shape, slices)
+    if config.tie_embeddings and _HEAD in slices:
+        _check_redundant_head(folder, config, slices)
+    return {name: _stored(name, slices) for name in config.tensor_shapes()}
+
+
+def scale_shape(shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """The shape of the scales of a tensor of `shape`; None if such a tensor is not quantised."""
+    if len(shape) != 2 or shape[1] % BLOCK or 0 in shape:
+        return None
+    return shape[0], shape[1] // BLOCK
 
 
 def canonical_name(name: str) -> str:
@@ -55,45 +75,59 @@ def canonical_name(name: str) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class _Stored:
+@dataclass(frozen=True, eq=False)
+class _Slice:
     """One tensor as the header of its file describes it; nothing of it has been read."""
 
-    file: Any
-    key: str
+    file: NDArray[np.uint8]
     dtype: str
     shape: tuple[int, ...]
+    begin: int  # in bytes from the start of the file
+    end: int
 
-    def read(self) -> torch.Tensor:
-        tensor: torch.Tensor = self.file.get_tensor(self.key)
-        return tensor
+    def array(self) -> NDArray[Any]:
+        numbers = self.file[self.begin : self.end].view(_DTYPES[self.dtype]).reshape(self.shape)
+        return np.require(numbers, requirements="A")  # headers may have any length
 
 
-def _list_stored(folder: Path, files: ExitStack) -> dict[str, _Stored]:
-    stored: dict[str, _Stored] = {}
+def _list_slices(folder: Path) -> dict[str, _Slice]:
+    slices: dict[str, _Slice] = {}
     for path in weight_files(folder):
-        file = files.enter_context(_open(path))
-        for key in file.keys():  # noqa: SIM118 (not a dict)
-            part = file.get_slice(key)
+        for key, found in _slices(path).items():
             name = canonical_name(key)
-            if name in stored:
+            if name in slices:
                 raise ModelFolderError(
                     f"{path} holds the tensor {quoted(name)} a second time; "
                     "download the weights again."
                 )
-            stored[name] = _Stored(file, key, part.get_dtype(), tuple(part.get_shape()))
-    return stored
+            slices[name] = found
+    return slices
 
 
-def _open(path: Path) -> Any:
-    """A safetensors file whose header agrees with its size (safetensors checks that)."""
+def _slices(path: Path) -> dict[str, _Slice]:
+    """What a safetensors file holds, by its own names."""
+    file = _mapped(path)
+    start = _LENGTH_BYTES + int.from_bytes(file[:_LENGTH_BYTES].tobytes(), "little")
+    header = json.loads(file[_LENGTH_BYTES:start].tobytes().decode())
+    header.pop("__metadata__", None)
+    return {
+        key: _Slice(
+            file, part["dtype"], tuple(part["shape"]), *(start + n for n in part["data_offsets"])
+        )
+        for key, part in header.items()
+    }
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    """A safetensors file whose header is sound and agrees with its size (safetensors checks it)."""
     try:
         with path.open("rb") as file:
             if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
                 raise ModelFolderError(
                     f"{path} is only a Git LFS pointer; run 'git lfs pull' in its folder."
                 )
-        return safe_open(path, framework="pt")
+        with safe_open(path, framework="np"):
+            return np.asarray(np.memmap(path, np.uint8, mode="c"))
     except (OSError, SafetensorError) as error:
         raise ModelFolderError(
             f"{path} is damaged or was not downloaded completely ({quoted(str(error))}); "
@@ -101,7 +135,7 @@ def _open(path: Path) -> Any:
         ) from error
 
 
-def _check_names(folder: Path, config: Mamba2Config, stored: Mapping[str, _Stored]) -> None:
+def _check_names(folder: Path, config: Mamba2Config, stored: Mapping[str, _Slice]) -> None:
     expected = config.tensor_shapes().keys()
     allowed = expected | {_HEAD}
     scales = {
@@ -130,12 +164,12 @@ def _instead(unknown: list[str]) -> str:
     return f" and has {quoted_names(unknown)} instead" if unknown else ""
 
 
-def _is_blocks(stored: _Stored) -> bool:
+def _is_blocks(stored: _Slice) -> bool:
     return stored.dtype == "I8"
 
 
 def _check_tensor(
-    folder: Path, name: str, shape: tuple[int, ...], stored: Mapping[str, _Stored]
+    folder: Path, name: str, shape: tuple[int, ...], stored: Mapping[str, _Slice]
 ) -> None:
     """Refuse a tensor of another shape than `shape`, or of a type that cannot be computed with."""
     tensor = stored[name]
@@ -159,20 +193,24 @@ def _check_tensor(
         )
 
 
-def _check_redundant_head(
-    folder: Path, config: Mamba2Config, stored: Mapping[str, _Stored]
-) -> None:
+def _check_redundant_head(folder: Path, config: Mamba2Config, stored: Mapping[str, _Slice]) -> None:
     """Some files repeat a tied embedding as the head; a different one means a wrong config."""
     _check_tensor(folder, _HEAD, (config.vocab_size, config.d_model), stored)
-    if not torch.equal(_read(_HEAD, stored), _read(_EMBEDDING, stored)):
+    if not _is_same(_stored(_HEAD, stored), _stored(_EMBEDDING, stored)):
         raise ModelFolderError(
             f"{folder} has a config that ties the head to the embedding, but {_HEAD} differs from "
             "it; set tie_word_embeddings (or tie_embeddings) to false in the config."
         )
 
 
-def _read(name: str, stored: Mapping[str, _Stored]) -> torch.Tensor:
-    tensor = stored[name].read()
-    if _is_blocks(stored[name]):
-        return dequantize(tensor, stored[name + SCALE_SUFFIX].read())
-    return tensor
+def _is_same(one: Stored, other: Stored) -> bool:
+    """Bit for bit or number for number, and stored alike."""
+    if one.dtype != other.dtype or not np.array_equal(one.array, other.array):
+        return False
+    return one.scales is None or other.scales is None or np.array_equal(one.scales, other.scales)
+
+
+def _stored(name: str, slices: Mapping[str, _Slice]) -> Stored:
+    found = slices[name]
+    scales = slices[name + SCALE_SUFFIX].array() if _is_blocks(found) else None
+    return Stored(found.dtype, found.array(), scales)

@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
-import torch
 from awkward_code import code
 from stateline.model import checkpoints, engine, fim, memory, reader, reading, tokenizer
 from stateline.model.chain import Chain
@@ -26,7 +25,7 @@ from stateline.model.secrets import masked
 from stateline.model.shelf import Remembered, StateShelf
 from stateline.model.statefolder import entries
 from stateline.model.store import Store
-from tiny_model import ours, tiny_model
+from tiny_model import ours, tiny_network
 
 SMALL = (
     (fim, {"WINDOW_CHARS": 480, "SUFFIX_TOKENS": 12, "SUFFIX_CHARS": 60, "COLD_TOKENS": 32}),
@@ -64,16 +63,15 @@ class After(Event):
 
 
 @lru_cache(1)
-def model():
-    return tiny_model()
+def network():
+    return tiny_network()
 
 
 @lru_cache(400)
-@torch.inference_mode()
 def from_nothing(tokens: tuple[int, ...]) -> Remembered:
     """The state after `tokens`, in one piece from no state at all."""
-    hidden, state = model().hidden(torch.tensor([tokens]), model().zero_state())
-    return Remembered(state, model().logits(hidden[0, -1]))
+    logits, state = network().advance(tokens, network().zero_state())
+    return Remembered(state, logits)
 
 
 STATE_BYTES = from_nothing((0,)).nbytes
@@ -81,7 +79,7 @@ STATE_BYTES = from_nothing((0,)).nbytes
 
 def greedy(prompt: Prompt, max_tokens: int) -> str:
     """What an engine that keeps nothing writes after this prompt."""
-    fresh = Engine(model(), ours(), budget_bytes=0, trust=TRUST)
+    fresh = Engine(network(), ours(), budget_bytes=0, trust=TRUST)
     again = Prompt(Chain(flat(prompt.chain)), prompt.tail, prompt.seen)
     *pieces, _ = fresh._answer(again, Usage(), Sampling(max_tokens=max_tokens), Event())
     return "".join(piece.text for piece in pieces)
@@ -149,7 +147,7 @@ class CheckedReader(Reader):
     """Compares every state that it hands out with one that was computed from nothing."""
 
     def __init__(self, budget_bytes: int, shelf: StateShelf) -> None:
-        super().__init__(model(), budget_bytes, shelf)
+        super().__init__(network(), budget_bytes, shelf)
         self.context = Context("", 0, "")
         self.forgotten: set[str] = set()
         self.prompts: list[Prompt] = []  # since the context was set
@@ -166,10 +164,10 @@ class CheckedReader(Reader):
 
 def check_state(got: Remembered, want: Remembered) -> None:
     pairs = [(got.logits, want.logits)]
-    tensors = want.state.tensors()
-    pairs += [(tensor, tensors[name]) for name, tensor in got.state.tensors().items()]
+    arrays = want.state.arrays()
+    pairs += [(array, arrays[name]) for name, array in got.state.arrays().items()]
     for one, other in pairs:
-        assert (one - other).abs().max() <= 1e-9 * other.abs().max()
+        assert abs(one - other).max() <= 1e-9 * abs(other).max()
 
 
 def parts(prompt: Prompt) -> tuple[list[int], list[int]]:
@@ -237,8 +235,8 @@ class CheckedEngine:
 
     def start(self, budget_bytes: int) -> None:
         """A new process, so to speak."""
-        shelf = StateShelf(Store(self.folder, FINGERPRINT), model().config, torch.float64)
-        self.engine = Engine(model(), ours(), budget_bytes, TRUST)
+        shelf = StateShelf(Store(self.folder, FINGERPRINT), network())
+        self.engine = Engine(network(), ours(), budget_bytes, TRUST)
         self.engine.reader = self.reader = CheckedReader(budget_bytes, shelf)
         self.reader.forgotten = self.forgotten
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
+import numpy as np
 from stateline.model.statefile import Source
 from stateline.model.statefolder import entries
 from stateline.model.store import Store
@@ -29,13 +29,13 @@ def key(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def meaning(number: int, floats: int = 16_000) -> dict[str, torch.Tensor]:
+def meaning(number: int, floats: int = 16_000) -> dict[str, np.ndarray]:
     """What the state of this number holds, always."""
-    generator = torch.Generator().manual_seed(number)
+    rng = np.random.default_rng(number)
     return {
-        "layers.0.conv": torch.randn(3, 5, generator=generator),
-        "layers.0.ssm": torch.randn(floats, generator=generator, dtype=torch.float64),
-        "logits": torch.randn(7, generator=generator),
+        "layers.0.conv": rng.standard_normal((3, 5), np.float32),
+        "layers.0.ssm": rng.standard_normal(floats),
+        "logits": rng.standard_normal(7, np.float32),
     }
 
 
@@ -44,9 +44,9 @@ def save(store: Store, number: int, floats: int = 16_000) -> bool:
     return store.save(key(number), number, meaning(number, floats), "/project", [source])
 
 
-def is_right(number: int, tensors: dict[str, torch.Tensor], floats: int = 16_000) -> bool:
+def is_right(number: int, arrays: dict[str, np.ndarray], floats: int = 16_000) -> bool:
     meant = meaning(number, floats)
-    return tensors.keys() == meant.keys() and all(torch.equal(tensors[n], meant[n]) for n in meant)
+    return arrays.keys() == meant.keys() and all(np.array_equal(arrays[n], meant[n]) for n in meant)
 
 
 def check_all(folder: Path) -> int:
@@ -54,9 +54,9 @@ def check_all(folder: Path) -> int:
     store = Store(folder, FINGERPRINT)
     found = [number for number in range(NUMBERS) if key(number) in store]
     for number in found:
-        tensors = store.load(key(number))
-        if tensors is None or not is_right(number, tensors):
-            sys.exit(f"state {number} is {'damaged' if tensors is None else 'wrong'}")
+        arrays = store.load(key(number))
+        if arrays is None or not is_right(number, arrays):
+            sys.exit(f"state {number} is {'damaged' if arrays is None else 'wrong'}")
     if len(entries(folder)) != len(found):
         sys.exit("a file is not listed")
     return len(found)
@@ -128,8 +128,8 @@ def compete(folder: Path, seed: int, times: int, budget_bytes: int) -> None:
         number = rng.randrange(NUMBERS)
         if rng.random() < 0.5 and not save(store, number):
             raise AssertionError("not saved")
-        tensors = store.load(key(number))
-        if tensors is not None and not is_right(number, tensors):
+        arrays = store.load(key(number))
+        if arrays is not None and not is_right(number, arrays):
             raise AssertionError("a wrong state")
 
 
@@ -138,6 +138,5 @@ def complain(record: logging.LogRecord) -> bool:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     works = {"killed": killed, "together": together}
     print(works[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3])))

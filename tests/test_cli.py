@@ -83,7 +83,15 @@ def test_without_weights_there_is_an_error_and_no_suggestion(file: Path, tmp_pat
 def test_doctor_finds_the_embedded_model_sound():
     output = run("doctor")
     assert "sound" in output
+    assert "native kernels" in output
+
+
+def test_doctor_says_when_the_native_library_is_not_in_use(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STATELINE_ISA", "none")
+    output = run("doctor")
+    assert "sound" in output
     assert "torch kernels" in output
+    assert "install a C compiler" in " ".join(output.split())
 
 
 @pytest.mark.parametrize(

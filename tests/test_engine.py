@@ -14,6 +14,7 @@ from stateline.model.config import Mamba2Config
 from stateline.model.engine import Engine
 from stateline.model.mamba2 import Mamba2
 from stateline.model.tokenizer import Tokenizer
+from stateline.model.torch_network import TorchNetwork
 
 FILES = sorted(Path(__file__).parent.parent.glob("*/*.py"))
 
@@ -28,7 +29,7 @@ def engine(tokenizer: Tokenizer) -> Engine:
     """A random model in float64 under the shipped vocabulary."""
     torch.manual_seed(0)
     config = Mamba2Config(16, 2, tokenizer.vocab_size, d_state=8, headdim=8)
-    return Engine(Mamba2(config).double(), tokenizer)
+    return Engine(TorchNetwork(Mamba2(config).double()), tokenizer)
 
 
 def source(chars: int) -> str:
@@ -96,7 +97,7 @@ def test_typing_in_the_middle_reads_only_what_is_new(engine: Engine):
 def test_the_text_is_what_a_fresh_engine_says(engine: Engine, tokenizer: Tokenizer):
     text = source(1_500)
     for cut in (400, 401, 402, 900, 901, 700, 1_499):
-        fresh = Engine(engine.model, tokenizer)
+        fresh = Engine(engine.network, tokenizer)
         for one in (engine, fresh):  # the same anchor, or the layouts would differ
             read_all(one, Context(text, cut, f"{cut}.py"))
         got, want = (
@@ -205,7 +206,7 @@ def test_a_megabyte_on_one_line(engine: Engine):
 
 
 def test_memory_stays_within_its_budget(engine: Engine, tokenizer: Tokenizer):
-    small = Engine(engine.model, tokenizer, budget_bytes=400_000)
+    small = Engine(engine.network, tokenizer, budget_bytes=400_000)
     for cut in range(500, 6_000, 500):
         read_all(small, Context(source(6_000), cut, f"{cut}.py"))
         assert small.reader.checkpoints.nbytes <= 400_000
@@ -223,14 +224,17 @@ def test_a_model_without_markers_reads_the_prefix_only(engine: Engine):
     class Plain(Tokenizer):
         markers = type(engine.tokenizer.markers)(None, None, None, None, None, None)
 
-    plain = Engine(engine.model, Plain(engine.tokenizer._inner))
+    plain = Engine(engine.network, Plain(engine.tokenizer._inner))
     _, usage = ask(plain, "import os\n\nprint(os.getcwd()█)\nnothing = 1\n")
     assert usage.tokens_read < len(plain.tokenizer.encode("import os\n\nprint(os.getcwd()")) + 4
 
 
-def test_a_small_model_computes_on_one_thread_unless_told(monkeypatch):
+@pytest.mark.parametrize("isa", ["", "none"])
+def test_a_small_model_computes_on_one_thread_unless_told(monkeypatch, isa):
+    monkeypatch.setenv("STATELINE_ISA", isa)
     monkeypatch.setattr(torch, "set_num_threads", lambda n: chosen.append(n))
     chosen: list[int] = []
-    Engine.open(PRETRAINED)
-    Engine.open(PRETRAINED, threads=3)
+    for threads in (0, 3):
+        network = Engine.open(PRETRAINED, threads=threads).network
+        chosen += [] if isa else [network.threads]
     assert chosen == [1, 3]

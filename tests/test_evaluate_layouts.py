@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from stateline.model import memory
 from stateline.model.memory import Trust
+from stateline.model.torch_network import torch_model
 from stateline.model.training.corpus import CorpusError, SourceFile
 from stateline.model.training.cursors import Cursor
 from stateline.model.training.layouts import (
@@ -30,7 +31,7 @@ FILES = [SourceFile(f"f{i}.py", TEXT * 3) for i in range(3)]
 
 
 def test_the_loss_is_the_trainers():
-    bits = bits_per_byte(ENGINE.model, ENGINE.tokenizer, [TEXT]) * len(TEXT.encode())
+    bits = bits_per_byte(torch_model(ENGINE.network), ENGINE.tokenizer, [TEXT]) * len(TEXT.encode())
     ids = ENGINE.tokenizer.encode(TEXT)
     mine = nats_after(ENGINE, [ENGINE.tokenizer.markers.bos or 0], ids)
     assert mine == pytest.approx(bits * math.log(2), rel=1e-6)

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
-from stateline.model.quantize import BLOCK, dequantize, quantize, save_quantized
+from stateline.model.quantize import dequantize, quantize, save_quantized
+from stateline.model.weights import BLOCK
 from tiny_folders import TINY, random_tensors
 
 

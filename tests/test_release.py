@@ -7,8 +7,9 @@ import pytest
 import tiny_model
 import torch
 from safetensors.torch import load_file, save_file
-from stateline.model.engine import Engine
+from stateline.model.folder import read_config
 from stateline.model.memory import read_trust
+from stateline.model.torch_network import TorchNetwork
 from stateline.model.training.release import better_weights, release
 
 
@@ -58,7 +59,8 @@ def test_a_released_folder_opens_with_a_memory(run: Path, tmp_path: Path):
     assert read_trust(out) is not None
     name = "backbone.layers.0.mixer.A_log"
     expected = load_file(run / "averaged.safetensors")[name]
-    torch.testing.assert_close(Engine.open(out).model.state_dict()[name], expected)
+    loaded = TorchNetwork.load(out, read_config(out)).model.state_dict()
+    torch.testing.assert_close(loaded[name], expected)
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path):

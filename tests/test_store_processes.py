@@ -50,3 +50,13 @@ def test_threads_share_a_store(tmp_path: Path):
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(0, NUMBERS, 10)))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are listed in /proc")
+def test_loaded_arrays_hold_no_file_open(tmp_path: Path):
+    store = Store(tmp_path, FINGERPRINT)
+    assert save(store, 1)
+    mine = store.load(key(1))
+    files = (os.path.realpath(each) for each in Path("/proc/self/fd").iterdir())
+    assert not [file for file in files if file.startswith(str(tmp_path))]
+    assert is_right(1, mine)

@@ -22,6 +22,7 @@ from import_graph import (
 
 MODEL, SERVER = PACKAGES["model"], PACKAGES["lsp_server"]
 TRAINING = f"{MODEL}.training"
+TORCH_SIDE = {"mamba2", "kernels", "state", "quantize", "torch_network"}
 CLI = f"{SERVER}.cli"  # The command line imports each verb when it is called.
 
 MODULES = read_modules()
@@ -67,9 +68,15 @@ def test_the_server_imports_no_torch():
 
 
 def test_importing_the_server_leaves_torch_out():
-    program = f"import sys, {MODEL}, {SERVER}.server; sys.exit('torch' in sys.modules)"
+    program = f"import sys, {MODEL}.engine, {SERVER}.server; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr or "torch was imported"
+
+
+def test_torch_stays_on_its_side():
+    """A process that computes with another network never imports it."""
+    found = {name for name in TORCH_MODULES if not is_within(name, TRAINING)}
+    assert found == {f"{MODEL}.{name}" for name in TORCH_SIDE}
 
 
 def test_nothing_at_run_time_imports_training():

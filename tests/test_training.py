@@ -16,7 +16,9 @@ import torch
 from safetensors.torch import load_file
 from stateline.model.completer import Context, Sampling, Usage
 from stateline.model.engine import Engine
+from stateline.model.folder import read_config
 from stateline.model.tokenizer import Tokenizer
+from stateline.model.torch_network import TorchNetwork
 from stateline.model.training import crew, trainer
 from stateline.model.training.corpus import SourceFile
 from stateline.model.training.examples import Mix
@@ -173,7 +175,7 @@ def rows_of(out: Path) -> list[dict]:
 
 
 def weights_of(out: Path) -> dict[str, torch.Tensor]:
-    return Engine.open(out).model.state_dict()
+    return TorchNetwork.load(out, read_config(out)).model.state_dict()
 
 
 @pytest.mark.parametrize("killed_at", [1, 3, 5])
@@ -222,7 +224,7 @@ def test_a_run_learns_and_logs(finished: Path):
 
 def test_a_finished_run_opens_as_a_model(finished: Path):
     engine = Engine.open(finished)
-    assert engine.model.config.vocab_size == 300
+    assert engine.network.config.vocab_size == 300
     context = Context("def f():\n    return ", 20, "a.py")
     *_, usage = engine.complete(context, Sampling(max_tokens=3), Event())
     assert isinstance(usage, Usage)

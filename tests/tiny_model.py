@@ -18,6 +18,7 @@ from stateline.model.dialects import huggingface_config
 from stateline.model.engine import DEFAULT_BUDGET_BYTES, Engine
 from stateline.model.mamba2 import Mamba2
 from stateline.model.tokenizer import Tokenizer
+from stateline.model.torch_network import TorchNetwork
 from stateline.model.training.vocabulary import MARKERS, train_vocabulary
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -187,10 +188,14 @@ def tiny_model(dtype: torch.dtype = torch.float64, seed: int = 0) -> Mamba2:
     return model.to(dtype).eval()
 
 
+def tiny_network(dtype: torch.dtype = torch.float64) -> TorchNetwork:
+    return TorchNetwork(tiny_model(dtype))
+
+
 def tiny_engine(
     dtype: torch.dtype = torch.float64, budget_bytes: int = DEFAULT_BUDGET_BYTES
 ) -> Engine:
-    return Engine(tiny_model(dtype), ours(), budget_bytes)
+    return Engine(tiny_network(dtype), ours(), budget_bytes)
 
 
 def tiny_folder(folder: Path) -> Path:

@@ -22,7 +22,7 @@ import torch
 from stateline.model.folder import read_config, tokenizer_path
 from stateline.model.mamba2 import Mamba2
 from stateline.model.tokenizer import Tokenizer
-from stateline.model.weights import load_tensors
+from stateline.model.torch_network import torch_tensors
 from torch import Tensor
 
 from .gguf import Kind
@@ -59,7 +59,7 @@ def compare(folder: Path, path: Path) -> dict[str, list[Difference]]:
     """By way of asking, the differences after each text. Raises PeerError."""
     config = read_config(folder)
     model = Mamba2(config).eval()
-    model.load_state_dict(load_tensors(folder, config))
+    model.load_state_dict(torch_tensors(folder, config))
     ways: dict[str, list[Difference]] = {"at once": [], "in two parts": [], "after a turn": []}
     with started(path) as server, torch.inference_mode():
         for tokens in prompts(Tokenizer.load(tokenizer_path(folder))):

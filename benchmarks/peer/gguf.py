@@ -22,9 +22,10 @@ import torch
 from stateline.model.config import Mamba2Config
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder import read_config, tokenizer_path
-from stateline.model.quantize import quantize, scale_shape
+from stateline.model.quantize import quantize
 from stateline.model.tokenizer import Tokenizer
-from stateline.model.weights import load_tensors
+from stateline.model.torch_network import torch_tensors
+from stateline.model.weights import scale_shape
 from torch import Tensor
 
 from . import PeerError
@@ -88,7 +89,7 @@ def export(folder: Path, path: Path, kind: Kind) -> Path:
     writer = _library().GGUFWriter(partial, "mamba2")
     _add_sizes(writer, config, kind)
     _add_vocabulary(writer, tokenizer_path(folder), config.vocab_size)
-    for name, tensor in load_tensors(folder, config).items():
+    for name, tensor in torch_tensors(folder, config).items():
         _add_tensor(writer, name, tensor.to(torch.float32), config, kind)
     if not config.conv_bias:
         for i in range(config.n_layer):

@@ -153,7 +153,7 @@ class NgramCompleter:
         left, decoder = prefix.tail.encode(), getincrementaldecoder("utf-8")("replace")
         generated = 0
         while generated < sampling.max_tokens and not stop.is_set():
-            allowed = self._vocabulary.allowed(left).numpy()
+            allowed = self._vocabulary.allowed(left)
             if not len(allowed):
                 break
             p = self.model.distribution(ids, cache)[allowed]

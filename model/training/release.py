@@ -22,6 +22,7 @@ from ..completer import Appetite
 from ..engine import Engine
 from ..memory import write_trust
 from ..quantize import save_quantized
+from ..torch_network import TorchNetwork
 from .curve import draw
 from .trainer import AVERAGED
 from .trust import LEARNING_TEXTS, learn, learning_texts
@@ -51,7 +52,7 @@ def release(run: Path, out: Path, texts: int = LEARNING_TEXTS) -> None:
     for name in ("config.json", "tokenizer.json"):
         shutil.copyfile(run / name, out / name)
     save_quantized(load_file(better_weights(run)), out / WEIGHTS)
-    engine = Engine.open(out)
+    engine = Engine.open(out, network=TorchNetwork.load)
     write_trust(learn(engine, learning_texts(engine.tokenizer, texts)), out)
     write_appetite(SMALL_APPETITE, out)
     draw(run / "log.jsonl", out / "loss.png")

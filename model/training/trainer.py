@@ -32,7 +32,7 @@ from ..dialects import huggingface_config
 from ..folder import tokenizer_path
 from ..mamba2 import Mamba2
 from ..tokenizer import Tokenizer
-from ..weights import load_tensors
+from ..torch_network import torch_tensors
 from .corpus import read
 from .crew import Board, Crew, hired, point_gradients_to
 from .examples import Mix
@@ -248,7 +248,7 @@ def _new_model(config: Mamba2Config, seed: int, start: Path | None) -> Mamba2:
     model = Mamba2(config)
     torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
     if start is not None:
-        model.load_state_dict({n: t.float() for n, t in load_tensors(start, config).items()})
+        model.load_state_dict({n: t.float() for n, t in torch_tensors(start, config).items()})
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 

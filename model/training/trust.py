@@ -29,6 +29,7 @@ from ..memory import (
     write_trust,
 )
 from ..tokenizer import Tokenizer
+from ..torch_network import TorchNetwork, torch_model
 from .sources import STANDARD_LIBRARY, unseen_texts
 
 LEARNING_TEXTS = 60  # of the standard library
@@ -64,7 +65,7 @@ def likeliest(
 
 
 def learn(engine: Engine, texts: Iterator[list[int]]) -> Trust:
-    """The memory's table for a model, from texts read left to right."""
+    """The memory's table for a model on a `TorchNetwork`, from texts read left to right."""
     rows = [row for ids in texts for row in _recalled(engine, ids)]
     mine, theirs, cells = (np.array(column) for column in zip(*rows, strict=True))
     weights = likeliest(mine, theirs, cells, SHAPE[0] * SHAPE[1])
@@ -85,11 +86,12 @@ def _recalled(engine: Engine, ids: Sequence[int]) -> Iterator[tuple[float, float
 @torch.inference_mode()
 def _predicted(engine: Engine, ids: Sequence[int]) -> Iterator[tuple[float, float]]:
     """Of each token after the first: its probability, and the highest of any."""
-    device = engine.model.backbone.embedding.weight.device
-    tokens, state = torch.tensor([list(ids)], device=device), engine.model.zero_state()
+    model = torch_model(engine.network)
+    device = model.backbone.embedding.weight.device
+    tokens, state = torch.tensor([list(ids)], device=device), model.zero_state()
     for start in range(0, len(ids) - 1, CHUNK_TOKENS):
         end = min(start + CHUNK_TOKENS, len(ids) - 1)
-        logits, state = engine.model(tokens[:, start:end], state)
+        logits, state = model(tokens[:, start:end], state)
         p = logits[0].float().softmax(-1)
         ours = p.gather(-1, tokens[0, start + 1 : end + 1, None])[:, 0]
         yield from zip(ours.tolist(), p.amax(-1).tolist(), strict=True)
@@ -100,7 +102,7 @@ def main(
     count: Annotated[int, typer.Option(help="Files to learn from.")] = LEARNING_TEXTS,
 ) -> None:
     """Learn how far the memory is to be trusted beside a model; minutes on a CPU."""
-    engine = Engine.open(model)
+    engine = Engine.open(model, network=TorchNetwork.load)
     write_trust(learn(engine, learning_texts(engine.tokenizer, count)), model)
 
 

@@ -1,0 +1,285 @@
+"""A Mamba2 model computed by the native library: no torch, on a CPU.
+
+Owns the binding to `native/` (its structures, and who keeps what alive) and `NativeNetwork`. The
+weights are used where they lie, mapped from their file; matrices in 8-bit blocks stay so, and what
+they are multiplied with is rounded to 16 bits a number. Knows no text, no file format and no
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from ctypes import POINTER, Structure, c_char_p, c_float, c_int32, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import Mamba2Config
+from .network import Arrays, State, is_state, state_bytes
+from .weights import Stored, load_tensors
+
+MOST_TOKENS = 64  # of one call of the library
+MOST_THREADS = 16  # memory is the limit long before
+ISA_VARIABLE = (
+    "STATELINE_ISA"  # "plain", "avx2" or "avx512": for trials; "none": without the library
+)
+_KINDS = {"F32": 0, "BF16": 1, "I8": 2}
+
+Floats = NDArray[np.float32]
+
+logger = logging.getLogger(__name__)
+
+
+class _Matrix(Structure):
+    _fields_: ClassVar = [
+        ("kind", c_int32),
+        ("rows", c_int32),
+        ("cols", c_int32),
+        ("data", c_void_p),
+        ("scales", c_void_p),
+        ("bias", c_void_p),
+    ]
+
+
+class _Layer(Structure):
+    _fields_: ClassVar = [
+        ("in_proj", _Matrix),
+        ("out_proj", _Matrix),
+        *((name, c_void_p) for name in ("norm", "conv_weight", "conv_bias")),
+        *((name, c_void_p) for name in ("dt_bias", "A", "D", "gate_norm")),
+    ]
+
+
+class _Model(Structure):
+    _fields_: ClassVar = [
+        *((name, c_int32) for name in ("d_model", "n_layer", "vocab", "d_state", "d_conv")),
+        *((name, c_int32) for name in ("n_heads", "headdim", "n_groups")),
+        *((name, c_float) for name in ("eps", "dt_least", "dt_most")),
+        ("embedding", _Matrix),
+        ("head", _Matrix),
+        ("norm_f", c_void_p),
+        ("layers", POINTER(_Layer)),
+    ]
+
+
+def library() -> ctypes.CDLL | None:
+    """The native library; None where it was not built, or is not wanted."""
+    if os.environ.get(ISA_VARIABLE) == "none":
+        return None
+    found = importlib.util.find_spec("stateline.model._native")
+    return None if found is None or found.origin is None else bound(Path(found.origin))
+
+
+def bound(path: Path) -> ctypes.CDLL | None:
+    """The library in a file; None if it cannot be opened."""
+    try:
+        loaded = ctypes.CDLL(str(path))
+        loaded.sl_open.argtypes = [POINTER(_Model), c_int32, c_char_p]
+        loaded.sl_open.restype = c_void_p
+        loaded.sl_close.argtypes = [c_void_p]
+        loaded.sl_close.restype = None
+        loaded.sl_isa.argtypes = [c_void_p]
+        loaded.sl_isa.restype = c_char_p
+        loaded.sl_forward.argtypes = [
+            c_void_p, c_void_p, c_int32, c_void_p, c_void_p, c_void_p, c_int32
+        ]  # fmt: skip
+        loaded.sl_forward.restype = c_int32
+    except (OSError, AttributeError):
+        return None
+    return loaded
+
+
+@dataclass(frozen=True)
+class NativeState:
+    """All layers' rows and states, one after the other; nobody writes to it."""
+
+    config: Mamba2Config
+    numbers: Floats  # (state_floats,)
+
+    @property
+    def nbytes(self) -> int:
+        return self.numbers.nbytes
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """By name, in the shapes that `RecurrentState` has; views."""
+        found, at = {}, 0
+        for name, shape in self.config.state_shapes().items():
+            size = math.prod(shape)
+            found[name] = self.numbers[at : at + size].reshape(shape)
+            at += size
+        return found
+
+
+class NativeNetwork:
+    """A `Network` on the native library; one thread at a time may use it."""
+
+    def __init__(
+        self,
+        native: ctypes.CDLL,
+        config: Mamba2Config,
+        tensors: Mapping[str, Stored],
+        threads: int = 1,
+    ) -> None:
+        """`tensors` are as `load_tensors` gives them. Raises OSError if there is no room."""
+        self.config = config
+        self.threads = threads
+        self.arithmetic = "native float32"
+        self.state_bytes = state_bytes(config, np.float32)
+        self._native = native
+        self._kept: list[Any] = []  # what the library points to
+        self._model = self._laid_out(tensors)
+        isa = os.environ.get(ISA_VARIABLE)
+        self._runtime = native.sl_open(self._model, threads, isa.encode() if isa else None)
+        if not self._runtime:
+            raise OSError(f"the native library cannot run here ({isa or 'any instruction set'})")
+        self.isa: str = native.sl_isa(self._runtime).decode()
+
+    @classmethod
+    def load(cls, folder: Path, config: Mamba2Config, threads: int = 0) -> NativeNetwork | None:
+        """The model in a folder; None where the library was not built or cannot run it.
+
+        `threads` of 0 are as many as help a large model. Raises ModelFolderError.
+        """
+        native = library()
+        if native is None:
+            return None
+        tensors = load_tensors(folder, config)
+        if any(tensor.dtype == "F64" for tensor in tensors.values()):
+            return None  # such a model is a reference, to be computed as precisely as it is
+        try:
+            return cls(native, config, tensors, threads or min(_cores(), MOST_THREADS))
+        except OSError as error:
+            logger.warning("%s; torch computes instead", error)
+            return None
+
+    def __del__(self) -> None:
+        if getattr(self, "_runtime", None):
+            self._native.sl_close(self._runtime)
+
+    @property
+    def runtime(self) -> str:
+        """See `Network`."""
+        plural = "s" if self.threads > 1 else ""
+        return f"CPU, native kernels ({self.isa}), {self.threads} thread{plural}"
+
+    def zero_state(self) -> NativeState:
+        """See `Network`."""
+        floats = sum(map(math.prod, self.config.state_shapes().values()))
+        return NativeState(self.config, np.zeros(floats, np.float32))
+
+    def advance(self, tokens: Sequence[int], state: State) -> tuple[Floats, NativeState]:
+        """See `Network`."""
+        logits, after = self.advance_all(tokens, state, 1)
+        return logits[-1], after
+
+    def advance_all(
+        self, tokens: Sequence[int], state: State, wanted: int
+    ) -> tuple[Floats, NativeState]:
+        """See `Network`."""
+        assert isinstance(state, NativeState)
+        assert 0 <= wanted <= MOST_TOKENS
+        ids = np.ascontiguousarray(tokens, np.int32)
+        logits = np.empty((wanted, self.config.vocab_size), np.float32)
+        last = max(0, len(ids) - MOST_TOKENS)
+        starts = [*range(0, last, MOST_TOKENS), last]
+        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+            state = self._forward(ids[start:end], state, logits if end == len(ids) else logits[:0])
+        return logits, state
+
+    def _forward(self, ids: NDArray[np.int32], state: NativeState, logits: Floats) -> NativeState:
+        after = np.empty(state.numbers.shape, np.float32)
+        failed = self._native.sl_forward(
+            self._runtime, ids.ctypes.data, len(ids), state.numbers.ctypes.data,
+            after.ctypes.data, logits.ctypes.data, len(logits),
+        )  # fmt: skip
+        if failed:
+            raise ValueError(f"a call takes 1 to {MOST_TOKENS} tokens of the vocabulary")
+        return NativeState(self.config, after)
+
+    def revived(self, arrays: Arrays) -> NativeState | None:
+        """See `Network`."""
+        if not is_state(arrays, self.config, np.float32):
+            return None
+        return NativeState(
+            self.config, np.concatenate([arrays[n].reshape(-1) for n in self.config.state_shapes()])
+        )
+
+    # Laying the weights out for the library.
+
+    def _laid_out(self, tensors: Mapping[str, Stored]) -> _Model:
+        config = self.config
+        embedding = self._matrix(tensors, "backbone.embedding")
+        head = embedding if config.tie_embeddings else self._matrix(tensors, "lm_head")
+        layers = (_Layer * config.n_layer)(
+            *(self._layer(tensors, f"backbone.layers.{i}") for i in range(config.n_layer))
+        )
+        self._kept.append(layers)
+        return _Model(
+            config.d_model, config.n_layer, config.vocab_size, config.d_state, config.d_conv,
+            config.n_heads, config.headdim, config.n_groups, config.norm_eps,
+            min(config.dt_limit[0], _LARGEST), min(config.dt_limit[1], _LARGEST),
+            embedding, head, self._vector(tensors["backbone.norm_f.weight"]), layers,
+        )  # fmt: skip
+
+    def _layer(self, tensors: Mapping[str, Stored], name: str) -> _Layer:
+        mixer = f"{name}.mixer"
+        taps = _floats(tensors[f"{mixer}.conv1d.weight"])[:, 0].T  # (k, conv_dim)
+        bias = tensors.get(f"{mixer}.conv1d.bias")
+        return _Layer(
+            self._matrix(tensors, f"{mixer}.in_proj"),
+            self._matrix(tensors, f"{mixer}.out_proj"),
+            self._vector(tensors[f"{name}.norm.weight"]),
+            self._pointer(taps),
+            None if bias is None else self._vector(bias),
+            self._vector(tensors[f"{mixer}.dt_bias"]),
+            self._pointer(-np.exp(_floats(tensors[f"{mixer}.A_log"]))),
+            self._vector(tensors[f"{mixer}.D"]),
+            self._vector(tensors[f"{mixer}.norm.weight"]),
+        )
+
+    def _matrix(self, tensors: Mapping[str, Stored], name: str) -> _Matrix:
+        stored, bias = tensors[f"{name}.weight"], tensors.get(f"{name}.bias")
+        rows, cols = stored.array.shape
+        kind, data, scales = stored.dtype, stored.array, None
+        if kind not in _KINDS:  # float16 and float64
+            kind, data = "F32", _floats(stored)
+        if stored.scales is not None:
+            scales = self._pointer(stored.scales.astype(np.float32))
+        data = np.ascontiguousarray(data)
+        self._kept.append(data)
+        bias_at = None if bias is None else self._vector(bias)
+        return _Matrix(_KINDS[kind], rows, cols, data.ctypes.data, scales, bias_at)
+
+    def _vector(self, stored: Stored) -> int:
+        return self._pointer(_floats(stored))
+
+    def _pointer(self, numbers: NDArray[Any]) -> int:
+        """Where a contiguous float32 copy lies, which is kept."""
+        copy = np.array(numbers, np.float32, order="C")
+        self._kept.append(copy)
+        return int(copy.ctypes.data)
+
+
+def _cores() -> int:
+    """That this process may use, without second threads of one core as far as can be told."""
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return usable if usable <= 4 else usable // 2
+
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def _floats(stored: Stored) -> Floats:
+    """A tensor's numbers, whatever they are stored as; no matrix in blocks."""
+    if stored.dtype == "BF16":
+        return (stored.array.astype(np.uint32) << 16).view(np.float32)
+    return stored.array.astype(np.float32)
