@@ -74,7 +74,8 @@ def _trial(model: Path | None) -> dict[str, str]:
         f"[green]sound[/]: loaded in {load_ms:.0f} ms, read {usage.tokens_read} tokens, "
         f"wrote {usage.tokens_generated} in {usage.write_ms:.0f} ms"
     )
-    return {"trial": sound, "runtime": completer.runtime} | _missing_library()
+    advice = {"advice": f"[yellow]{completer.advice}[/]"} if completer.advice else {}
+    return {"trial": sound, "runtime": completer.runtime} | advice | _missing_library()
 
 
 def _missing_library() -> dict[str, str]:

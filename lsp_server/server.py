@@ -159,7 +159,13 @@ class StatelineServer(LanguageServer):
                     "`stateline doctor` may say more."
                 )
             else:
-                self.say("Ready")
+                self._ready()
+
+    def _ready(self) -> None:
+        advice = self.session.advice if self.session else ""
+        if advice:
+            logger.warning(advice)
+        self.say(advice or "Ready", "Warning" if advice else "Normal")
 
     def _fail(self, message: str) -> None:
         self.say(message, "Error")

@@ -74,6 +74,11 @@ class Session:
             return asyncio.ensure_future(asyncio.sleep(0))
         return self._loop.run_in_executor(self._thread, self._open)
 
+    @property
+    def advice(self) -> str:
+        """What the user might set better for the model that was loaded; mostly empty."""
+        return self._completer.advice if self._completer else ""
+
     async def suggest(self, request: CompletionRequest) -> Suggestion | None:
         """The suggestion for a request; None if there is none or a newer request came."""
         if self._closed:

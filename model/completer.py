@@ -126,6 +126,11 @@ class Completer(Writer, Protocol):
         """What it computes with, for people."""
         ...
 
+    @property
+    def advice(self) -> str:
+        """A sentence for the user, should something be set badly for it; mostly empty."""
+        ...
+
     def forget(self, files: Collection[str]) -> None:
         """Drop all that was read from these files (absolute paths), in memory and on the disk."""
         ...
@@ -142,6 +147,7 @@ class Scripted:
         self._script = script
         self.appetite = Appetite()
         self.runtime = "a script"
+        self.advice = ""
         self.forgotten: list[str] = []
         self.asked: list[Context] = []
         self.warmed: list[Context] = []

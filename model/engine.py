@@ -25,7 +25,7 @@ from .errors import ModelFolderError
 from .folder import read_config, tokenizer_path
 from .heads import Heads
 from .memory import Trust
-from .network import Network
+from .network import Network, is_finite
 from .reader import Reader
 from .reading import Prompt, Reading
 from .runtime import OpenNetwork, open_network
@@ -39,6 +39,7 @@ COLD_UNREAD_TOKENS = 2 * fim.COLD_TOKENS  # with more than this unread, answer f
 WARM_TOKENS = 1024  # at most, of one reading ahead
 # A new workspace part is read first only if that delays the open file by no more than this.
 HEAD_FIRST_TOKENS = 2048
+ENOUGH_STATES = 8  # the landmarks of one prompt, and a few to come back to
 ROOM_FOR_TWO_STATES = 4  # with room for fewer, what is read of one layout is lost to the other
 
 
@@ -86,6 +87,12 @@ class Engine:
                 f"only {config.vocab_size}; put the tokenizer.json there that belongs to the model."
             )
         made = network(folder, config, device, threads)
+        logits, _ = made.advance([tokenizer.markers.bos or 0], made.zero_state())
+        if not is_finite(logits):
+            raise ModelFolderError(
+                f"The weights in {folder} give no numbers to compute with (NaN or infinity); "
+                "download them again."
+            )
         shelf = None
         if states:
             name = fingerprint(folder, fim.LAYOUT, made.arithmetic)
@@ -98,6 +105,17 @@ class Engine:
     def runtime(self) -> str:
         """See `Completer`."""
         return self.network.runtime
+
+    @property
+    def advice(self) -> str:
+        """See `Completer`."""
+        if self.reader.room >= ENOUGH_STATES:
+            return ""
+        needed = -(-ENOUGH_STATES * self.network.state_bytes >> 20)
+        return (
+            f"There is memory for {self.reader.room} states of this model, so much is read again "
+            f"and again; set memoryMiB to {needed} or more."
+        )
 
     def complete(
         self, context: Context, sampling: Sampling, stop: Event

@@ -7,14 +7,17 @@ from threading import Event
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from stateline.model import PRETRAINED, fim, memory
 from stateline.model.checkpoints import Checkpoints
 from stateline.model.completer import Context, Piece, Sampling, Usage
 from stateline.model.config import Mamba2Config
 from stateline.model.engine import Engine
+from stateline.model.errors import ModelFolderError
 from stateline.model.mamba2 import Mamba2
 from stateline.model.tokenizer import Tokenizer
 from stateline.model.torch_network import TorchNetwork
+from tiny_model import tiny_folder
 
 FILES = sorted(Path(__file__).parent.parent.glob("*/*.py"))
 
@@ -212,6 +215,15 @@ def test_memory_stays_within_its_budget(engine: Engine, tokenizer: Tokenizer):
         assert small.reader.checkpoints.nbytes <= 400_000
 
 
+def test_who_gave_too_little_memory_is_told(engine: Engine, tokenizer: Tokenizer):
+    needed = engine.network.state_bytes
+    assert Engine(engine.network, tokenizer, budget_bytes=100 * needed).advice == ""
+    advice = Engine(engine.network, tokenizer, budget_bytes=3 * needed).advice
+    assert "for 3 states" in advice
+    told = int(advice.split("memoryMiB to ")[1].split()[0])
+    assert Engine(engine.network, tokenizer, budget_bytes=told << 20).advice == ""
+
+
 def test_samples_repeat_for_a_seed_and_differ_between_seeds(engine: Engine):
     def sampled(seed: int) -> str:
         return ask(engine, "import os\n█", temperature=1.0, top_p=0.95, seed=seed)[0]
@@ -227,6 +239,17 @@ def test_a_model_without_markers_reads_the_prefix_only(engine: Engine):
     plain = Engine(engine.network, Plain(engine.tokenizer._inner))
     _, usage = ask(plain, "import os\n\nprint(os.getcwd()█)\nnothing = 1\n")
     assert usage.tokens_read < len(plain.tokenizer.encode("import os\n\nprint(os.getcwd()")) + 4
+
+
+@pytest.mark.parametrize("isa", ["", "none"])
+def test_weights_that_give_no_numbers_are_refused(tmp_path, monkeypatch, isa):
+    monkeypatch.setenv("STATELINE_ISA", isa)
+    folder = tiny_folder(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    weights["backbone.layers.0.norm.weight"][2] = float("nan")
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(ModelFolderError, match="give no numbers"):
+        Engine.open(folder)
 
 
 @pytest.mark.parametrize("isa", ["", "none"])
