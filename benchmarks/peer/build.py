@@ -1,4 +1,4 @@
-"""Builds llama-server from the llama.cpp tree inside llama-cpp-python's source distribution.
+"""Builds llama-server and llama-bench from the llama.cpp in llama-cpp-python's source distribution.
 
 `python -m benchmarks.peer.build [--jobs N]`. Owns the pinned version, how it is compiled, and where
 it lies: `build/peer/`, which git ignores. Only the package registry is needed. What was done
@@ -22,7 +22,9 @@ BUILD = Path(__file__).parents[2] / "build" / "peer"
 COMMANDS = BUILD / "commands"  # cmake and ninja, where the machine has none
 SOURCE = BUILD / "source" / f"llama_cpp_python-{VERSION}" / "vendor" / "llama.cpp"
 TREE = BUILD / "cmake"
-SERVER = TREE / "bin" / ("llama-server.exe" if sys.platform == "win32" else "llama-server")
+_SUFFIX = ".exe" if sys.platform == "win32" else ""
+SERVER = TREE / "bin" / f"llama-server{_SUFFIX}"
+BENCH = TREE / "bin" / f"llama-bench{_SUFFIX}"
 # For this machine's processor, in one file, without what asks the network for something.
 OPTIONS = {
     "CMAKE_BUILD_TYPE": "Release",
@@ -57,7 +59,8 @@ def build(jobs: int) -> Path:
     options = [f"-D{name}={value}" for name, value in OPTIONS.items()]
     options.append(f"-DCMAKE_MAKE_PROGRAM={ninja}")
     run([cmake, "-S", str(SOURCE), "-B", str(TREE), "-G", "Ninja", *options])
-    run([cmake, "--build", str(TREE), "--target", "llama-server", "--parallel", str(jobs)])
+    targets = ["llama-server", "llama-bench"]
+    run([cmake, "--build", str(TREE), "--target", *targets, "--parallel", str(jobs)])
     return SERVER
 
 
