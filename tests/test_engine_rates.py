@@ -2,8 +2,9 @@
 
 import json
 
-from benchmarks import engine
 from tiny_model import tiny_folder
+
+from benchmarks import engine
 
 
 def test_every_side_is_timed_at_every_length(tmp_path, capsys):
