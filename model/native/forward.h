@@ -34,7 +34,8 @@ static inline vec load(const float *p) {
 
 static inline void store(float *p, vec v) { memcpy(p, &v, sizeof v); }
 
-static inline vec all(float x) { return (vec){0} + x; }
+/* Not a sum, which would have to make +0 of -0, and so be computed. */
+static inline vec all(float x) { return x - (vec){0}; }
 
 static inline vec pick(ivec which, vec yes, vec no) {
     return (vec)((which & (ivec)yes) | (~which & (ivec)no));
