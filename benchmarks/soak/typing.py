@@ -90,7 +90,7 @@ def _sample(client: Client, keys: int) -> Sample:
     params = {"command": "stateline.statistics"}
     told = client.connection.request("workspace/executeCommand", params).result()
     held = sum(each["bytes"] for each in told["held"].values())
-    return Sample(keys, _resident_bytes(client.connection.process.pid), held)
+    return Sample(keys, resident_bytes(client.connection.process.pid), held)
 
 
 def _idle(client: Client, idle_s: float) -> float | None:
@@ -102,7 +102,8 @@ def _idle(client: Client, idle_s: float) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def _resident_bytes(pid: int) -> int | None:
+def resident_bytes(pid: int) -> int | None:
+    """Of a running process, by /proc; None where there is none."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
