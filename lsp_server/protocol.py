@@ -116,6 +116,21 @@ class Protocol(LanguageServerProtocol):
                 self._send_response(data["id"], error=refusal.to_response_error())
             raise refusal from None
 
+    def _execute_handler(
+        self,
+        msg_id: int | str,
+        handler: Callable[..., Any],
+        callback: Callable[..., None],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        # pygls would keep the future of each notification for ever, some 2 KB per keystroke.
+        def done(future: Any) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, done, args, kwargs)
+
     def _handle_cancel_notification(self, msg_id: int | str) -> None:
         # A cancel that comes after its answer is everyday life, not worth pygls' warning.
         if msg_id in self._request_futures:

@@ -182,6 +182,22 @@ def test_features_see_the_document_as_it_is_after_their_notification():
     assert not editor.server.workspace.text_documents
 
 
+def test_nothing_is_kept_of_a_message_that_was_handled():
+    editor = Editor()
+    editor.initialize(INLINE)
+    seen = []
+
+    @editor.server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def changed(params):
+        seen.append(params)
+
+    editor.open("x = 1\n")
+    for version in range(2, 6):
+        editor.change(version, {"text": f"x = {version}\n"})
+    assert len(seen) == 4
+    assert not editor.protocol._request_futures
+
+
 def test_notebooks_are_kept_nowhere(caplog):
     editor = Editor()
     editor.initialize({})
