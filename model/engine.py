@@ -35,7 +35,7 @@ from .tokenizer import Tokenizer
 
 OPEN_TEXTS = 16
 DEFAULT_BUDGET_BYTES = 96 << 20
-COLD_UNREAD_TOKENS = 2 * fim.COLD_TOKENS  # with more than this unread, answer from nearby text
+COLD_UNREAD_TOKENS = fim.COLD_TOKENS  # with more than this unread, answer from nearby text
 WARM_TOKENS = 1024  # at most, of one reading ahead
 # A new workspace part is read first only if that delays the open file by no more than this.
 HEAD_FIRST_TOKENS = 2048
