@@ -5,7 +5,13 @@ import threading
 
 import pytest
 from stateline.lsp_server.rules import Rules as RealRules
-from stateline.lsp_server.workspace import MAX_RECENT, Workspace
+from stateline.lsp_server.workspace import (
+    LONG_PAUSE_S,
+    MAX_RECENT,
+    PAUSE_S,
+    TYPING_S,
+    Workspace,
+)
 from workspace_project import EVENTS, HUNGER, NOTHING, Project, Rules, write
 
 
@@ -108,6 +114,21 @@ def test_only_so_many_files_are_recent(opened):
     project.workspace.touch(project.root / "notes.txt")
     assert len(project.workspace.recent()) == MAX_RECENT
     assert project.workspace.recent()[-1].endswith(f"{2 * MAX_RECENT - 1}.py")
+
+
+def test_the_walk_rests_while_somebody_types(tmp_path, monkeypatch):
+    workspace = Workspace([], Rules(tmp_path), lambda: None, lambda gone: None)
+    rests = []
+    monkeypatch.setattr(workspace._walk_due, "wait", lambda rest: rests.append(rest))
+    monkeypatch.setattr("stateline.lsp_server.workspace.time.monotonic", lambda: now)
+    now = 100.0
+    assert workspace._pause()
+    workspace.touch(tmp_path / "a.py")
+    assert workspace._pause()
+    now += TYPING_S
+    assert workspace._pause()
+    assert rests == [PAUSE_S, LONG_PAUSE_S, PAUSE_S]
+    workspace.close()
 
 
 def test_a_workspace_without_folders_is_empty_and_starts_nothing(tmp_path):
