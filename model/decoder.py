@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import memory
+from .archive import NO_FILES, Archive, Ids
 from .checkpoints import Place
 from .completer import Piece, Sampling, Usage
 from .memory import Trust
@@ -52,7 +53,9 @@ class Decoder:
             allowed = self._vocabulary.allowed(left)
             if not len(allowed):
                 break
-            choice = choose(self.recalling(logits, past), allowed, sampling, generator)
+            choice = choose(
+                self.recalling(logits, past, prompt.others), allowed, sampling, generator
+            )
             if choice.token == self._vocabulary.end and not left:
                 break
             past = memory.extended(past, choice.token)
@@ -75,8 +78,10 @@ class Decoder:
             write_ms=(time.perf_counter() - began) * 1000,
         )
 
-    def recalling(self, logits: NDArray[Any], past: memory.Ids) -> NDArray[Any]:
+    def recalling(
+        self, logits: NDArray[Any], past: Ids, others: Archive = NO_FILES
+    ) -> NDArray[Any]:
         """Logits (v,) with what the memory says after `past`."""
         if self.trust is None:
             return logits
-        return memory.mixed(logits, memory.recall(past), self.trust, self._vocabulary.end)
+        return memory.mixed(logits, memory.recall(past, others), self.trust, self._vocabulary.end)

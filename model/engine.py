@@ -18,6 +18,7 @@ from threading import Event
 
 from . import fim, memory
 from .appetite import read_appetite
+from .archive import NO_FILES, Ids
 from .chain import Chain
 from .completer import Appetite, Context, Piece, Sampling, Usage
 from .decoder import Decoder
@@ -127,8 +128,10 @@ class Engine:
         prompt = self._prompt(context, reading, head, fim.LONGEST_TOKENS)
         cold = self.reader.unread(prompt) > COLD_UNREAD_TOKENS
         # Of the whole window, cold or not: the memory reads nothing.
-        seen = self._seen(prompt, context)
-        prompt = replace(self._cold_prompt(context, reading) if cold else prompt, seen=seen)
+        seen = self._seen(prompt)
+        others = self._heads.archive(context.around) if self.decoder.trust else NO_FILES
+        prompt = self._cold_prompt(context, reading) if cold else prompt
+        prompt = replace(prompt, seen=seen, others=others)
         usage = Usage(cold=cold, tokens_above=prompt.above, tokenise_ms=_ms_since(began))
         yield from self._answer(prompt, usage, sampling, stop)
 
@@ -136,8 +139,7 @@ class Engine:
         self, tokens: Sequence[int], tail: str, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
         """Go on after `tokens` and then `tail`, laid out by the caller."""
-        past = self._past(tokens, memory.NOTHING)
-        prompt = Prompt(Chain(tokens), tail, past)
+        prompt = Prompt(Chain(tokens), tail, self._past(tokens))
         yield from self._answer(prompt, Usage(), sampling, stop)
 
     def warm(self, context: Context, stop: Event) -> Usage:
@@ -245,16 +247,15 @@ class Engine:
         durable = max(durable, head.length)
         return Prompt(chain, prefix.tail, memory.NOTHING, head.length, above, durable)
 
-    def _seen(self, prompt: Prompt, context: Context) -> memory.Ids:
-        """What the memory may recall for a layout: its own text, and all neighbours."""
+    def _seen(self, prompt: Prompt) -> Ids:
+        """What the memory may recall of a layout's own text."""
         own = prompt.chain.between(prompt.workspace, prompt.chain.length)
-        others = self._heads.past(context.around)
-        return self._past([*self._heads.root.tokens, *own], others)
+        return self._past([*self._heads.root.tokens, *own])
 
-    def _past(self, tokens: Sequence[int], others: memory.Ids) -> memory.Ids:
+    def _past(self, tokens: Sequence[int]) -> Ids:
         if self.decoder.trust is None:
             return memory.NOTHING
-        return memory.history(tokens, self.tokenizer.markers, others)
+        return memory.history(tokens, self.tokenizer.markers)
 
     def _reading(self, context: Context) -> Reading:
         """The reading of the context's text, brought up to its cursor."""

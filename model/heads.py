@@ -11,12 +11,9 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from threading import Event
 
-import numpy as np
-
-from . import memory
+from .archive import NO_FILES, Archive
 from .chain import Chain
 from .completer import Neighbour, Surroundings
-from .memory import Ids
 from .secrets import masked
 from .tokenizer import Tokenizer
 
@@ -33,7 +30,7 @@ class Heads:
         self._files: OrderedDict[Neighbour, array[int]] = OrderedDict()
         self._tokens = 0
         self._chain: tuple[Sequence[Neighbour], Chain] = ((), self.root)
-        self._past: tuple[Sequence[Neighbour], Ids] = ((), memory.NOTHING)
+        self._archive: tuple[Sequence[Neighbour], Archive] = ((), NO_FILES)
 
     def tokenise(self, around: Surroundings, stop: Event) -> bool:
         """Make tokens of all neighbours; False if stopped before that was done."""
@@ -57,17 +54,17 @@ class Heads:
             self._chain = (neighbours, chain)
         return chain
 
-    def past(self, around: Surroundings) -> Ids:
+    def archive(self, around: Surroundings) -> Archive:
         """What the memory may recall of the neighbours, the nearest last."""
         neighbours = (*around.recalled, *around.read)
-        if neighbours == self._past[0]:
-            return self._past[1]
+        if neighbours == self._archive[0]:
+            return self._archive[1]
         files = map(self._files.get, neighbours)
-        known = [memory.apart(tokens) for tokens in files if tokens is not None]
-        past = np.concatenate([memory.NOTHING, *known])
+        known = [tokens for tokens in files if tokens is not None]
+        archive = Archive(known)
         if len(known) == len(neighbours):
-            self._past = (neighbours, past)
-        return past
+            self._archive = (neighbours, archive)
+        return archive
 
     def forget(self, files: Collection[str]) -> None:
         """Drop the tokens of these files."""
@@ -75,7 +72,7 @@ class Heads:
             self._tokens -= len(self._files.pop(neighbour))
         self.root = Chain(self.root.tokens)  # the old one remembers its last child
         self._chain = ((), self.root)
-        self._past = ((), memory.NOTHING)
+        self._archive = ((), NO_FILES)
 
     def _tokenised(self, neighbour: Neighbour) -> None:
         if neighbour not in self._files:

@@ -21,21 +21,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .archive import GAP, LONGEST_TOKENS, NO_FILES, Archive, Ids, Places
 from .errors import ModelFolderError
 from .tokenizer import Markers
 
 FILE = "memory.json"
-LONGEST_TOKENS = 16  # longer matches are trusted no more than these
 # Cells of the table: by tokens that match, and by the model's own highest probability. A bound
 # belongs to the cell above it. Whether the places agree need not count: their shares say it.
 LENGTHS = (2, 3, 4, 5, 7, 10, 16)
 CONFIDENCES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
 SHAPE = (len(LENGTHS) + 1, len(CONFIDENCES) + 1)
 MOST_WEIGHT = 0.98  # the model always keeps a say
-_GAP = -1  # stands where text does not go on; it matches nothing and is never proposed
 _MAX_JSON_BYTES = 1 << 20
 
-Ids = NDArray[np.int32]
 NOTHING: Ids = np.zeros(0, np.int32)
 
 
@@ -64,19 +62,14 @@ def cell(length: int, confidence: float) -> tuple[int, int]:
     return bisect(LENGTHS, length), bisect(CONFIDENCES, confidence)
 
 
-def history(tokens: Sequence[int], markers: Markers, others: Ids = NOTHING) -> Ids:
-    """A prompt's text in reading order: other files, what follows the cursor, what precedes it.
+def history(tokens: Sequence[int], markers: Markers) -> Ids:
+    """A prompt's text in reading order: what follows the cursor, then what precedes it.
 
     What the anchor parted is joined again, and every marker becomes a gap. Append to it what is
-    written, by `extended`. `others` are more files, as `apart` makes them.
+    written, by `extended`.
     """
-    gap = np.full(LONGEST_TOKENS, _GAP, np.int32)  # so that no look back falls out
-    return np.concatenate([gap, others, _in_order(np.array(tokens, np.int32), markers)])
-
-
-def apart(tokens: Sequence[int]) -> Ids:
-    """A text that nothing leads into."""
-    return np.concatenate([np.array([_GAP], np.int32), np.array(tokens, np.int32)])
+    gap = np.full(LONGEST_TOKENS, GAP, np.int32)  # so that no look back falls out
+    return np.concatenate([gap, _in_order(np.array(tokens, np.int32), markers)])
 
 
 def _in_order(ids: Ids, markers: Markers) -> Ids:
@@ -85,7 +78,7 @@ def _in_order(ids: Ids, markers: Markers) -> Ids:
         pre, suf, mid = (int(found[-1]) for found in places)
         above, below, near = ids[pre + 1 : suf], ids[suf:mid], ids[mid + 1 :]
         ids = np.concatenate([ids[:pre], below, ids[pre : pre + 1], above, near])
-    ids[np.isin(ids, _special(markers))] = _GAP
+    ids[np.isin(ids, _special(markers))] = GAP
     return ids
 
 
@@ -99,25 +92,39 @@ def extended(past: Ids, token: int) -> Ids:
     return np.concatenate([past, np.array([token], np.int32)])
 
 
-def recall(past: Ids) -> Recalled | None:
-    """What followed the longest match of the history's end, or None if its last token is new."""
+def recall(past: Ids, others: Archive = NO_FILES) -> Recalled | None:
+    """What followed the longest match of the history's end, in it or in other files.
+
+    None if its last token is new.
+    """
     last = len(past) - 1
-    if past[last] == _GAP:
+    if past[last] == GAP:
         return None
     places = np.flatnonzero(past[:last] == past[last])
-    places = places[past[places + 1] != _GAP]
-    if not len(places):
+    here, length = _longest(past, places[past[places + 1] != GAP], 1, past)
+    there, longest = _longest(others.ids, *others.places(past[last - 1], past[last]), past)
+    after = [past[here + 1]] if length >= longest else []
+    after += [others.ids[there + 1]] if longest >= length else []
+    followers, length = np.concatenate(after), max(length, longest)
+    if length == 0:
         return None
-    length = 1
-    while length < LONGEST_TOKENS and past[last - length] != _GAP:
-        longer = places[past[places - length] == past[last - length]]
+    if len(followers) == 1:  # the usual case, without the sorting
+        return Recalled(followers, np.ones(1), length)
+    tokens, times = np.unique(followers, return_counts=True)
+    return Recalled(tokens, times / len(followers), length)
+
+
+def _longest(ids: Ids, places: Places, length: int, past: Ids) -> tuple[Places, int]:
+    """The places where most of the last tokens match, of those where `length` do; how many."""
+    last = len(past) - 1
+    if not len(places):
+        return places, 0
+    while length < LONGEST_TOKENS and past[last - length] != GAP:
+        longer = places[ids[places - length] == past[last - length]]
         if not len(longer):
             break
         places, length = longer, length + 1
-    if len(places) == 1:  # the usual case, without the sorting
-        return Recalled(past[places + 1], np.ones(1), length)
-    tokens, times = np.unique(past[places + 1], return_counts=True)
-    return Recalled(tokens, times / len(places), length)
+    return places, length
 
 
 def mixed(

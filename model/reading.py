@@ -9,9 +9,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from . import fim
+from .archive import NO_FILES, Archive, Ids
 from .chain import Chain
 from .completer import Context
-from .memory import Ids
 from .secrets import masked
 from .tokenizer import TokenizedText, Tokenizer
 
@@ -25,10 +25,11 @@ class Prompt:
 
     chain: Chain  # its links are the parts of the layout
     tail: str
-    seen: Ids  # what the memory may recall
+    seen: Ids  # what the memory may recall of this text
     workspace: int = 0  # tokens before this text: `[bos] W`
     above: int = 0  # tokens before the anchor
     durable: int = 0  # tokens that may be kept on the disk
+    others: Archive = NO_FILES  # other files that the memory may recall
 
 
 class Reading:

@@ -6,6 +6,7 @@ the tokens of `tiny_model`.
 
 import numpy as np
 from stateline.model import memory
+from stateline.model.archive import NO_FILES
 from stateline.model.mamba2 import Mamba2
 from stateline.model.reader import Reader
 from tiny_model import ours
@@ -39,9 +40,9 @@ class Door:
             self.tokens += ids.reshape(-1).tolist()
             return hidden(model, ids, state)
 
-        def remembered(past):
-            self.recalled.append(past)
-            return recall(past)
+        def remembered(past, others=NO_FILES):
+            self.recalled.append(np.concatenate([others.ids, past]))
+            return recall(past, others)
 
         monkeypatch.setattr(Reader, "__init__", opened)
         monkeypatch.setattr(Mamba2, "hidden", heard)

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 from stateline.model import heads as heads_module
-from stateline.model import memory
+from stateline.model.archive import NO_FILES, Archive
 from stateline.model.completer import Neighbour, Surroundings
 from stateline.model.heads import Heads
 from tiny_model import ours
@@ -63,35 +63,36 @@ def test_whoever_is_stopped_says_so():
     assert heads.chain((A,)) is heads.root
 
 
-def test_the_past_has_the_nearest_last_and_is_made_once():
+def test_the_archive_has_the_nearest_last_and_is_made_once():
     heads = made(A, B, C)
     around = Surroundings(read=(A,), recalled=(B, C))
-    past = heads.past(around)
-    expected = [memory.apart(heads.chain((n,)).link(9).tokens) for n in (B, C, A)]
-    assert past.tolist() == [token for part in expected for token in part]
+    archive = heads.archive(around)
+    expected = Archive([heads.chain((n,)).link(9).tokens for n in (B, C, A)])
+    assert archive.ids.tolist() == expected.ids.tolist()
     # What is known of the text itself changes with each reading, the neighbours do not.
-    assert heads.past(replace(around, saved_chars=7)) is past
-    assert heads.past(Surroundings()).tolist() == []
+    assert heads.archive(replace(around, saved_chars=7)) is archive
+    assert len(heads.archive(Surroundings())) == len(NO_FILES)
 
 
 def test_a_neighbour_that_comes_later_is_recalled_then():
     heads, around = made(A), Surroundings(read=(A,), recalled=(B,))
-    before = heads.past(around)
+    before = heads.archive(around)
     heads.tokenise(around, Event())
-    assert len(heads.past(around)) > len(before)
+    assert len(heads.archive(around)) > len(before)
 
 
 def test_nothing_is_left_of_a_forgotten_file():
     heads, nameless = Heads(ours()), replace(C, file="")
     around = Surroundings((A, B, nameless))
     heads.tokenise(around, Event())
-    heads.chain(around.read), heads.past(around)
+    heads.chain(around.read), heads.archive(around)
     root = heads.root
     heads.forget([A.file, nameless.path])
     assert heads.root is not root  # which remembers its last child
     assert heads.chain(around.read).files == (B.file,)
     assert "a = 1" not in spelt(heads, *around.read)
-    assert heads.past(around).tolist() == heads.past(Surroundings((B,))).tolist()
+    left = heads.archive(around).ids.tolist()
+    assert left == heads.archive(Surroundings((B,))).ids.tolist()
 
 
 def test_tokens_are_bounded_and_the_last_used_stay(monkeypatch: pytest.MonkeyPatch):

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stateline.model import PRETRAINED, memory
+from stateline.model.archive import Archive
 from stateline.model.config import Mamba2Config
 from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
@@ -67,6 +68,20 @@ def test_it_recalls_what_a_search_by_hand_finds(ids: list[int]):
     assert (expected is None) == (got is None)
     if expected and got:
         assert got == (pytest.approx(expected[0]), expected[1])
+
+
+@settings(deadline=None)
+@given(st.lists(tokens, max_size=4), tokens)
+def test_other_files_are_searched_as_if_they_stood_before(files: list[list[int]], ids: list[int]):
+    own = history(ids, NONE)
+    parts = [part for text in files for part in (np.array(text, np.int32), own[:1])]
+    joint = recall(np.concatenate([own[: memory.LONGEST_TOKENS], *parts, own]))
+    apart = recall(own, Archive(files))
+    assert (joint is None) == (apart is None)
+    if joint and apart:
+        assert apart.length == joint.length
+        assert apart.tokens.tolist() == joint.tokens.tolist()
+        assert apart.shares.tolist() == joint.shares.tolist()
 
 
 def test_a_match_is_at_most_so_long():
