@@ -28,10 +28,9 @@ from .network import Arrays, State, is_state, state_bytes
 from .weights import Stored, load_tensors
 
 MOST_TOKENS = 64  # of one call of the library
-MOST_THREADS = 16  # memory is the limit long before
-ISA_VARIABLE = (
-    "STATELINE_ISA"  # "plain", "avx2" or "avx512": for trials; "none": without the library
-)
+HELPFUL_THREADS, MOST_THREADS = 16, 64  # memory is the limit long before; what the library takes
+# For trials: "plain", "avx2" or "avx512" is then used, or with "none" no native library.
+ISA_VARIABLE = "STATELINE_ISA"
 _KINDS = {"F32": 0, "BF16": 1, "I8": 2}
 
 Floats = NDArray[np.float32]
@@ -156,7 +155,8 @@ class NativeNetwork:
         if any(tensor.dtype == "F64" for tensor in tensors.values()):
             return None  # such a model is a reference, to be computed as precisely as it is
         try:
-            return cls(native, config, tensors, threads or min(_cores(), MOST_THREADS))
+            wanted = threads or min(_cores(), HELPFUL_THREADS)
+            return cls(native, config, tensors, min(wanted, MOST_THREADS))
         except OSError as error:
             logger.warning("%s; torch computes instead", error)
             return None

@@ -17,7 +17,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stateline.model import PRETRAINED
 from stateline.model.config import Mamba2Config
+from stateline.model.folder import read_config
 from stateline.model.mamba2 import Mamba2
 from stateline.model.native_network import ISA_VARIABLE, NativeNetwork, NativeState, library
 from stateline.model.quantize import dequantize, quantize
@@ -154,6 +156,13 @@ def test_threads_change_no_bit(name):
     for logits, state in outcomes[1:]:
         assert np.array_equal(logits, outcomes[0][0])
         assert np.array_equal(state.numbers, outcomes[0][1].numbers)
+
+
+@needs_library
+def test_more_threads_than_the_library_takes_are_as_many_as_it_takes():
+    opened = NativeNetwork.load(PRETRAINED, read_config(PRETRAINED), 250)
+    assert opened is not None
+    assert opened.threads == 64
 
 
 @needs_library
