@@ -80,7 +80,7 @@ STATE_BYTES = from_nothing((0,)).nbytes
 def greedy(prompt: Prompt, max_tokens: int) -> str:
     """What an engine that keeps nothing writes after this prompt."""
     fresh = Engine(network(), ours(), budget_bytes=0, trust=TRUST)
-    again = Prompt(Chain(flat(prompt.chain)), prompt.tail, prompt.seen)
+    again = Prompt(Chain(flat(prompt.chain)), prompt.tail, prompt.seen, others=prompt.others)
     *pieces, _ = fresh._answer(again, Usage(), Sampling(max_tokens=max_tokens), Event())
     return "".join(piece.text for piece in pieces)
 
@@ -204,7 +204,8 @@ def check_shown(shown: str, text: str, start: int, end: int) -> None:
 
 def check_forgotten(prompt: Prompt, forgotten: set[str]) -> None:
     assert forgotten.isdisjoint(prompt.chain.files)
-    seen = [token for token in [*flat(prompt.chain), *prompt.seen.tolist()] if token >= 0]
+    recalled = [*prompt.seen.tolist(), *prompt.others.ids.tolist()]
+    seen = [token for token in [*flat(prompt.chain), *recalled] if token >= 0]
     written = ours().decode(seen)
     assert not [file for file in forgotten if word(file) in written]
 
