@@ -18,6 +18,10 @@ from . import kernels
 from .config import Mamba2Config
 from .state import LayerState, RecurrentState
 
+# What the states of some tokens are made from: per layer x, B and C (b, l, c) before the
+# convolution, and dt (b, l, h) before softplus.
+Log = list[tuple[Tensor, Tensor]]
+
 
 class RMSNorm(nn.Module):
     """A weight for `kernels.rms_norm` and `kernels.gated_norm`."""
@@ -59,11 +63,26 @@ class Mixer(nn.Module):
         self.norm = RMSNorm(config.d_inner, config.norm_eps)
         self.out_proj = nn.Linear(config.d_inner, config.d_model, bias=bias)
 
-    def forward(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
-        """x (b, l, d) in the weights' dtype; returns the same shape and the state after."""
+    def forward(
+        self, x: Tensor, state: LayerState, log: Log | None = None
+    ) -> tuple[Tensor, LayerState]:
+        """x (b, l, d) in the weights' dtype; returns the same shape and the state after.
+
+        To `log` is added what the state is made from.
+        """
         cfg, wide = self.config, state.ssm.dtype
         projected = self.in_proj(x).to(wide)
         z, xBC, dt = torch.split(projected, [cfg.d_inner, cfg.conv_dim, cfg.n_heads], dim=-1)
+        if log is not None:
+            log.append((xBC, dt))
+        y, state = self.mix(xBC, dt, state)
+        norm = self.norm
+        y = kernels.gated_norm(y, z, norm.weight.to(wide), cfg.n_groups, norm.eps)
+        return self.out_proj(y.to(self.out_proj.weight.dtype)), state
+
+    def mix(self, xBC: Tensor, dt: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
+        """xBC (b, l, c) and dt (b, l, h) as projected; returns (b, l, d_inner) and the state."""
+        cfg, wide = self.config, state.ssm.dtype
         bias = None if self.conv1d.bias is None else self.conv1d.bias.to(wide)
         xBC, rows = kernels.conv(xBC, state.conv, self.conv1d.weight.to(wide), bias)
         width = cfg.n_groups * cfg.d_state
@@ -74,11 +93,7 @@ class Mixer(nn.Module):
         dt = F.softplus(dt + self.dt_bias.to(wide)).clamp(*cfg.dt_limit)  # (b, l, h)
         A = -torch.exp(self.A_log.to(wide))
         y, ssm = kernels.scan(x, dt, A, B, C, self.D.to(wide), state.ssm)
-        norm = self.norm
-        y = kernels.gated_norm(
-            y.flatten(-2), z, norm.weight.to(wide), cfg.n_groups, norm.eps
-        )  # (b, l, d_inner)
-        return self.out_proj(y.to(self.out_proj.weight.dtype)), LayerState(rows, ssm)
+        return y.flatten(-2), LayerState(rows, ssm)
 
 
 class Block(nn.Module):
@@ -89,8 +104,10 @@ class Block(nn.Module):
         self.norm = RMSNorm(config.d_model, config.norm_eps)
         self.mixer = Mixer(config)
 
-    def forward(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
-        y, state = self.mixer(self.norm(x).to(self.mixer.in_proj.weight.dtype), state)
+    def forward(
+        self, x: Tensor, state: LayerState, log: Log | None = None
+    ) -> tuple[Tensor, LayerState]:
+        y, state = self.mixer(self.norm(x).to(self.mixer.in_proj.weight.dtype), state, log)
         return x + y.to(x.dtype), state
 
 
@@ -118,15 +135,30 @@ class Mamba2(nn.Module):
         weight = self.backbone.embedding.weight
         return RecurrentState.zeros(self.config, batch, weight.dtype, weight.device)
 
-    def hidden(self, tokens: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
-        """tokens (b, l) with l >= 1; returns (b, l, d) before the head, and the state after."""
+    def hidden(
+        self, tokens: Tensor, state: RecurrentState, log: Log | None = None
+    ) -> tuple[Tensor, RecurrentState]:
+        """tokens (b, l) with l >= 1; returns (b, l, d) before the head, and the state after.
+
+        `log` gets an entry per layer, for `replay`.
+        """
         # The residual stream is as wide as the state: bf16 weights add up in float32.
         x = self.backbone.embedding(tokens).to(state.layers[0].ssm.dtype)  # (b, l, d)
         after = []
         for block, layer_state in zip(self.backbone.layers, state.layers, strict=True):
-            x, layer_state = block(x, layer_state)
+            x, layer_state = block(x, layer_state, log)
             after.append(layer_state)
         return self.backbone.norm_f(x), RecurrentState(tuple(after))
+
+    def replay(self, log: Log, count: int, state: RecurrentState) -> RecurrentState:
+        """The state after the first `count` of the tokens that made `log`, 1 at least."""
+        after = []
+        for block, (xBC, dt), layer_state in zip(
+            self.backbone.layers, log, state.layers, strict=True
+        ):
+            assert isinstance(block, Block)
+            after.append(block.mixer.mix(xBC[:, :count], dt[:, :count], layer_state)[1])
+        return RecurrentState(tuple(after))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden (..., d); returns (..., v)."""

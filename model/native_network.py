@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from ctypes import POINTER, Structure, c_char_p, c_float, c_int32, c_void_p
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -89,9 +90,12 @@ def bound(path: Path) -> ctypes.CDLL | None:
         loaded.sl_isa.argtypes = [c_void_p]
         loaded.sl_isa.restype = c_char_p
         loaded.sl_forward.argtypes = [
-            c_void_p, c_void_p, c_int32, c_void_p, c_void_p, c_void_p, c_int32
+            c_void_p, c_void_p, c_int32, c_int32, c_void_p, c_void_p, c_void_p, c_void_p, c_int32,
+            c_void_p,
         ]  # fmt: skip
         loaded.sl_forward.restype = c_int32
+        loaded.sl_replay.argtypes = [c_void_p, c_void_p, c_int32, c_int32, c_void_p, c_void_p]
+        loaded.sl_replay.restype = c_int32
     except (OSError, AttributeError):
         return None
     return loaded
@@ -103,6 +107,11 @@ class NativeState:
 
     config: Mamba2Config
     numbers: Floats  # (state_floats,)
+
+    @cached_property
+    def address(self) -> int:
+        """Of the first number; asking NumPy takes as long as all the rest of a call."""
+        return int(self.numbers.ctypes.data)
 
     @property
     def nbytes(self) -> int:
@@ -116,6 +125,32 @@ class NativeState:
             found[name] = self.numbers[at : at + size].reshape(shape)
             at += size
         return found
+
+
+@dataclass(frozen=True)
+class NativeTrail:
+    """See `network.Trail`."""
+
+    network: NativeNetwork
+    before: NativeState
+    log: Floats  # (layers, l, conv_dim + h) what the states were made from
+    logits: Floats  # (l, v)
+    after: NativeState
+
+    @property
+    def nbytes(self) -> int:
+        return self.log.nbytes + self.logits.nbytes
+
+    def state(self, count: int) -> NativeState:
+        """See `network.Trail`."""
+        if count in (0, len(self.logits)):
+            return self.after if count else self.before
+        return self.network.replayed(self, count)
+
+
+def _native(state: State) -> NativeState:
+    assert isinstance(state, NativeState)
+    return state
 
 
 class NativeNetwork:
@@ -133,6 +168,7 @@ class NativeNetwork:
         self.threads = threads
         self.arithmetic = "native float32"
         self.state_bytes = state_bytes(config, np.float32)
+        self._state_floats = sum(map(math.prod, config.state_shapes().values()))
         self._native = native
         self._kept: list[Any] = []  # what the library points to
         self._model = self._laid_out(tensors)
@@ -173,8 +209,7 @@ class NativeNetwork:
 
     def zero_state(self) -> NativeState:
         """See `Network`."""
-        floats = sum(map(math.prod, self.config.state_shapes().values()))
-        return NativeState(self.config, np.zeros(floats, np.float32))
+        return NativeState(self.config, np.zeros(self._state_floats, np.float32))
 
     def advance(self, tokens: Sequence[int], state: State) -> tuple[Floats, NativeState]:
         """See `Network`."""
@@ -185,25 +220,68 @@ class NativeNetwork:
         self, tokens: Sequence[int], state: State, wanted: int
     ) -> tuple[Floats, NativeState]:
         """See `Network`."""
-        assert isinstance(state, NativeState)
         assert 0 <= wanted <= MOST_TOKENS
-        ids = np.ascontiguousarray(tokens, np.int32)
+        reached = _native(state)
         logits = np.empty((wanted, self.config.vocab_size), np.float32)
-        last = max(0, len(ids) - MOST_TOKENS)
+        last = max(0, len(tokens) - MOST_TOKENS)
         starts = [*range(0, last, MOST_TOKENS), last]
-        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
-            state = self._forward(ids[start:end], state, logits if end == len(ids) else logits[:0])
-        return logits, state
+        for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+            some = logits if end == len(tokens) else logits[:0]
+            (reached,) = self._forward(tokens[start:end], [end - start], [reached], some)
+        return logits, reached
 
-    def _forward(self, ids: NDArray[np.int32], state: NativeState, logits: Floats) -> NativeState:
-        after = np.empty(state.numbers.shape, np.float32)
+    def advance_each(
+        self, tokens: Sequence[int], states: Sequence[State]
+    ) -> tuple[Floats, list[State]]:
+        """See `Network`."""
+        logits = np.empty((len(tokens), self.config.vocab_size), np.float32)
+        after: list[State] = []
+        for at in range(0, len(tokens), MOST_TOKENS):
+            some = slice(at, at + MOST_TOKENS)
+            ends = range(1, len(tokens[some]) + 1)
+            after += self._forward(tokens[some], ends, states[some], logits[some])
+        return logits, after
+
+    def trail(self, tokens: Sequence[int], state: State) -> NativeTrail:
+        """See `Network`."""
+        count, config = len(tokens), self.config
+        logits = np.empty((count, config.vocab_size), np.float32)
+        log = np.empty((config.n_layer, count, config.conv_dim + config.n_heads), np.float32)
+        (after,) = self._forward(tokens, [count], [state], logits, log)
+        return NativeTrail(self, _native(state), log, logits, after)
+
+    def replayed(self, trail: NativeTrail, count: int) -> NativeState:
+        """The state after the first `count` tokens of a trail, 1 at least, from its log."""
+        after = NativeState(self.config, np.empty(self._state_floats, np.float32))
+        failed = self._native.sl_replay(
+            self._runtime, trail.log.ctypes.data, len(trail.logits), count,
+            trail.before.address, after.address,
+        )  # fmt: skip
+        if failed:
+            raise ValueError(f"there are {len(trail.logits)} tokens in this trail, not {count}")
+        return after
+
+    def _forward(
+        self,
+        tokens: Sequence[int],
+        ends: Sequence[int],
+        states: Sequence[State],
+        logits: Floats,
+        log: Floats | None = None,
+    ) -> list[NativeState]:
+        """Read some texts, of which the i-th ends before `tokens[ends[i]]`, each from its state."""
+        count, texts = len(tokens), len(ends)
+        before = [_native(state).address for state in states]
+        floats = self._state_floats
+        after = [NativeState(self.config, np.empty(floats, np.float32)) for _ in ends]
         failed = self._native.sl_forward(
-            self._runtime, ids.ctypes.data, len(ids), state.numbers.ctypes.data,
-            after.ctypes.data, logits.ctypes.data, len(logits),
+            self._runtime, (c_int32 * count)(*tokens), count, texts, (c_int32 * texts)(*ends),
+            (c_void_p * texts)(*before), (c_void_p * texts)(*(each.address for each in after)),
+            logits.ctypes.data, len(logits), None if log is None else log.ctypes.data,
         )  # fmt: skip
         if failed:
             raise ValueError(f"a call takes 1 to {MOST_TOKENS} tokens of the vocabulary")
-        return NativeState(self.config, after)
+        return after
 
     def revived(self, arrays: Arrays) -> NativeState | None:
         """See `Network`."""
@@ -253,7 +331,8 @@ class NativeNetwork:
         if kind not in _KINDS:  # float16 and float64
             kind, data = "F32", _floats(stored)
         if stored.scales is not None:
-            scales = self._pointer(stored.scales.astype(np.float32))
+            scales = self._pointer(_by_eight_rows(stored.scales.astype(np.float32), 1))
+            data = _by_eight_rows(data, 2)
         data = np.ascontiguousarray(data)
         self._kept.append(data)
         bias_at = None if bias is None else self._vector(bias)
@@ -267,6 +346,15 @@ class NativeNetwork:
         copy = np.array(numbers, np.float32, order="C")
         self._kept.append(copy)
         return int(copy.ctypes.data)
+
+
+def _by_eight_rows(numbers: NDArray[Any], together: int) -> NDArray[Any]:
+    """(rows, columns) as the library wants them: (rows / 8, columns / together, 8, together).
+
+    The last rows are padded.
+    """
+    padded = np.pad(numbers, ((0, -len(numbers) % 8), (0, 0)))
+    return padded.reshape(len(padded) // 8, 8, -1, together).transpose(0, 2, 1, 3)
 
 
 def _cores() -> int:

@@ -35,6 +35,28 @@ class State(Protocol):
         ...
 
 
+class Trail(Protocol):
+    """Some tokens that were read, and the way back to the state after any number of them.
+
+    It is made from the inputs of the recurrence, which are a hundredth of a large model's state,
+    and costs no product with a weight.
+    """
+
+    @property
+    def nbytes(self) -> int:
+        """Without the states at its two ends."""
+        ...
+
+    @property
+    def logits(self) -> NDArray[Any]:
+        """(l, v) after each of the l tokens."""
+        ...
+
+    def state(self, count: int) -> State:
+        """After the first `count` tokens, 0 to l."""
+        ...
+
+
 class Network(Protocol):
     """One model, ready to read. It is given no states but its own."""
 
@@ -71,6 +93,16 @@ class Network(Protocol):
         self, tokens: Sequence[int], state: State, wanted: int
     ) -> tuple[NDArray[Any], State]:
         """As `advance`, with the logits (wanted, v) after each of the last tokens, at most 64."""
+        ...
+
+    def advance_each(
+        self, tokens: Sequence[int], states: Sequence[State]
+    ) -> tuple[NDArray[Any], list[State]]:
+        """One token after each of several states: logits (b, v) and the states there."""
+        ...
+
+    def trail(self, tokens: Sequence[int], state: State) -> Trail:
+        """As `advance`, of at most 64 tokens, with the way back."""
         ...
 
     def revived(self, arrays: Arrays) -> State | None:

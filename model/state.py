@@ -7,6 +7,7 @@ cloned. It knows nothing of tokens.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,24 @@ class RecurrentState:
     @property
     def nbytes(self) -> int:
         return sum(layer.conv.nbytes + layer.ssm.nbytes for layer in self.layers)
+
+    @classmethod
+    def joined(cls, states: Iterable[RecurrentState]) -> RecurrentState:
+        """Several states, at least one, as one for a batch."""
+        layers = zip(*(state.layers for state in states), strict=True)
+        return cls(
+            tuple(
+                LayerState(torch.cat([s.conv for s in each]), torch.cat([s.ssm for s in each]))
+                for each in layers
+            )
+        )
+
+    def parted(self) -> Iterator[RecurrentState]:
+        """Each sequence's own state, a copy."""
+        for i in range(len(self.layers[0].ssm)):
+            yield RecurrentState(
+                tuple(LayerState(s.conv[i : i + 1], s.ssm[i : i + 1]) for s in self.layers)
+            ).clone()
 
     def clone(self) -> RecurrentState:
         return RecurrentState(

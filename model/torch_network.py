@@ -7,6 +7,7 @@ the outside. What is computed is `mamba2`'s.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,35 @@ from torch import Tensor
 
 from . import kernels
 from .config import Mamba2Config
-from .mamba2 import Mamba2
+from .mamba2 import Log, Mamba2
 from .network import BEST, Arrays, Network, State, is_small, state_bytes
 from .quantize import dequantize
 from .state import RecurrentState
 from .weights import Stored, load_tensors
+
+
+@dataclass(frozen=True)
+class TorchTrail:
+    """See `network.Trail`."""
+
+    model: Mamba2
+    before: RecurrentState
+    log: Log
+    logits: NDArray[Any]  # (l, v)
+    after: RecurrentState
+
+    @property
+    def nbytes(self) -> int:
+        return self.logits.nbytes + sum(xBC.nbytes + dt.nbytes for xBC, dt in self.log)
+
+    @torch.inference_mode()
+    def state(self, count: int) -> RecurrentState:
+        """See `network.Trail`."""
+        if count in (0, len(self.logits)):
+            return self.after if count else self.before
+        if not 0 < count < len(self.logits):
+            raise ValueError(f"there are {len(self.logits)} tokens in this trail, not {count}")
+        return self.model.replay(self.log, count, self.before)
 
 
 class TorchNetwork:
@@ -73,15 +98,40 @@ class TorchNetwork:
         self, tokens: Sequence[int], state: State, wanted: int
     ) -> tuple[NDArray[Any], RecurrentState]:
         """See `Network`."""
-        assert isinstance(state, RecurrentState)
         ids = torch.tensor([list(tokens)], device=self._device)
-        hidden, after = self.model.hidden(ids, state)
+        hidden, after = self.model.hidden(ids, _torch(state))
         logits = self.model.logits(hidden[0, ids.shape[1] - wanted :])
         return logits.to(hidden.dtype).cpu().numpy(), after
+
+    @torch.inference_mode()
+    def advance_each(
+        self, tokens: Sequence[int], states: Sequence[State]
+    ) -> tuple[NDArray[Any], list[State]]:
+        """See `Network`."""
+        ids = torch.tensor(list(tokens), device=self._device)[:, None]  # (b, 1)
+        hidden, after = self.model.hidden(ids, RecurrentState.joined(map(_torch, states)))
+        logits = self.model.logits(hidden[:, 0])
+        return logits.to(hidden.dtype).cpu().numpy(), list(after.parted())
+
+    @torch.inference_mode()
+    def trail(self, tokens: Sequence[int], state: State) -> TorchTrail:
+        """See `Network`."""
+        log: Log = []
+        ids = torch.tensor([list(tokens)], device=self._device)
+        hidden, after = self.model.hidden(ids, _torch(state), log)
+        # Copies: what is split is a view of all that was projected.
+        log = [(xBC.clone(), dt.clone()) for xBC, dt in log]
+        logits = self.model.logits(hidden[0]).to(hidden.dtype).cpu().numpy()
+        return TorchTrail(self.model, _torch(state), log, logits, after)
 
     def revived(self, arrays: Arrays) -> RecurrentState | None:
         """See `Network`."""
         return RecurrentState.from_arrays(self.config, self._dtype, arrays, self._device)
+
+
+def _torch(state: State) -> RecurrentState:
+    assert isinstance(state, RecurrentState)
+    return state
 
 
 def torch_model(network: Network) -> Mamba2:

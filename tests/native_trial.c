@@ -28,10 +28,11 @@ static sl_matrix matrix(int kind, int rows, int cols) {
         for (int i = 0; i < count; i++) memcpy(&bits[i], (char *)&made[i] + 2, 2);
         data = bits;
     } else if (kind == SL_Q8) {
-        int8_t *quants = malloc((size_t)count);
+        int padded = (rows + 7) / 8 * 8 * cols;
+        int8_t *quants = calloc((size_t)padded, 1);
         for (int i = 0; i < count; i++) quants[i] = (int8_t)(made[i] * 600.0f);
         data = quants;
-        scales = floats(count / SL_BLOCK, 0.002f);
+        scales = floats(padded / SL_BLOCK, 0.002f);
     }
     if (data != made) free(made);
     return (sl_matrix){kind, rows, cols, data, scales, bias};
@@ -41,6 +42,46 @@ static void drop(sl_matrix m) {
     free((void *)m.data);
     free((void *)m.scales);
     free((void *)m.bias);
+}
+
+/* As the library's, for one text. */
+static int32_t read(sl_runtime *runtime, const int32_t *tokens, int32_t count, const float *before,
+                    float *after, float *logits, int32_t wanted, float *log) {
+    return sl_forward(runtime, tokens, count, 1, &count, &before, &after, logits, wanted, log);
+}
+
+/* Whether the log of some tokens leads to where reading them one by one does. */
+static int replays(sl_runtime *runtime, const sl_model *m, const int32_t *ids, float **states,
+                   size_t bytes) {
+    int width = m->n_heads * (m->headdim + 1) + 2 * m->n_groups * m->d_state, agrees = 1;
+    float *log = malloc((size_t)(m->n_layer * SL_MOST_TOKENS * width) * sizeof *log);
+    memset(states[0], 0, bytes);
+    memset(states[2], 0, bytes);
+    agrees &= read(runtime, ids, 17, states[0], states[1], NULL, 0, log) == 0;
+    for (int count = 1; count <= 17; count++) {
+        agrees &= read(runtime, ids + count - 1, 1, states[2], states[3], NULL, 0, NULL) == 0;
+        memcpy(states[2], states[3], bytes);
+        agrees &= sl_replay(runtime, log, 17, count, states[0], states[1]) == 0;
+        agrees &= memcmp(states[1], states[2], bytes) == 0;
+    }
+    agrees &= sl_replay(runtime, log, 17, 18, states[0], states[1]) == -1;
+    free(log);
+    return agrees;
+}
+
+/* Whether several texts in one call are as each of them alone. */
+static int batches(sl_runtime *runtime, const int32_t *ids, float **states, size_t bytes) {
+    int32_t ends[2] = {5, 12}, empty[2] = {12, 12};
+    const float *before[2] = {states[0], states[1]};
+    float *after[2] = {states[2], states[3]}, *alone = malloc(bytes);
+    int agrees = sl_forward(runtime, ids, 12, 2, ends, before, after, NULL, 0, NULL) == 0;
+    agrees &= sl_forward(runtime, ids, 12, 2, empty, before, after, NULL, 0, NULL) == -1;
+    for (int i = 0; i < 2; i++) {
+        agrees &= read(runtime, ids + (i ? 5 : 0), i ? 7 : 5, states[i], alone, NULL, 0, NULL) == 0;
+        agrees &= memcmp(alone, after[i], bytes) == 0;
+    }
+    free(alone);
+    return agrees;
 }
 
 static int try(int kind, int d, int heads, int p, int n, int groups, int taps, int threads) {
@@ -69,16 +110,18 @@ static int try(int kind, int d, int heads, int p, int n, int groups, int taps, i
         for (int at = 0, step = 1, turn = 0; at < tokens; at += step, turn++) {
             step = way ? 1 : turn * 7 % SL_MOST_TOKENS + 1;
             if (step > tokens - at) step = tokens - at;
-            agrees &= sl_forward(runtime, ids + at, step, states[2 * way], states[2 * way + 1],
-                                 logits, step) == 0;
+            agrees &= read(runtime, ids + at, step, states[2 * way], states[2 * way + 1], logits,
+                           step, NULL) == 0;
             memcpy(last[way], logits + (step - 1) * vocab, sizeof last[way]);
             memcpy(states[2 * way], states[2 * way + 1], bytes);
         }
     agrees &= memcmp(last[0], last[1], sizeof last[0]) == 0;
     agrees &= memcmp(states[0], states[2], bytes) == 0;
     int32_t wrong = vocab;
-    agrees &= sl_forward(runtime, &wrong, 1, states[0], states[1], logits, 1) == -1;
-    agrees &= sl_forward(runtime, ids, SL_MOST_TOKENS + 1, states[0], states[1], logits, 1) == -1;
+    agrees &= read(runtime, &wrong, 1, states[0], states[1], logits, 1, NULL) == -1;
+    agrees &= read(runtime, ids, SL_MOST_TOKENS + 1, states[0], states[1], logits, 1, NULL) == -1;
+    agrees &= replays(runtime, &model, ids, states, bytes);
+    agrees &= batches(runtime, ids, states, bytes);
     sl_close(runtime);
     drop(layer.in_proj), drop(layer.out_proj), drop(head);
     for (int i = 0; i < 4; i++) free(states[i]);

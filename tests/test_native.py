@@ -159,6 +159,38 @@ def test_threads_change_no_bit(name):
 
 
 @needs_library
+@pytest.mark.parametrize("kind", ["F32", "I8"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_trail_leads_back_to_each_of_its_tokens(isa, name, kind):
+    config = CONFIGS[name]
+    native, tokens = network(config, stored(config, kind)), some_tokens(config, 64)
+    _, state = native.advance(tokens[:3], native.zero_state())
+    trail = native.trail(tokens, state)
+    for count in range(len(tokens) + 1):
+        assert np.array_equal(trail.state(count).numbers, state.numbers)
+        if count < len(tokens):
+            logits, state = native.advance(tokens[count : count + 1], state)
+            assert np.array_equal(trail.logits[count], logits)
+    with pytest.raises(ValueError, match="not 65"):
+        trail.state(65)
+
+
+@needs_library
+@pytest.mark.parametrize("kind", ["F32", "BF16", "I8"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_several_states_advance_as_each_does(threads, kind):
+    config = CONFIGS["shipped"]
+    native = network(config, stored(config, kind), threads)
+    tokens = some_tokens(config, 70)  # more than one call takes
+    states = [native.advance(tokens[: n + 1], native.zero_state())[1] for n in range(len(tokens))]
+    logits, after = native.advance_each(tokens, states)
+    for i, token in enumerate(tokens):
+        expected, state = native.advance([token], states[i])
+        assert np.array_equal(logits[i], expected)
+        assert np.array_equal(after[i].numbers, state.numbers)
+
+
+@needs_library
 def test_more_threads_than_the_library_takes_are_as_many_as_it_takes():
     opened = NativeNetwork.load(PRETRAINED, read_config(PRETRAINED), 250)
     assert opened is not None

@@ -50,6 +50,33 @@ def test_logits_after_each_of_the_last_tokens():
             np.testing.assert_allclose(array, state.arrays()[name], atol=1e-9)
 
 
+def test_a_trail_leads_back_to_each_of_its_tokens():
+    network = tiny_network(torch.float64)
+    _, start = network.advance([7, 8], network.zero_state())
+    trail, state = network.trail(TOKENS, start), start
+    assert trail.state(0) is start
+    for count, token in enumerate(TOKENS, 1):
+        logits, state = network.advance([token], state)
+        np.testing.assert_allclose(trail.logits[count - 1], logits, atol=1e-9)
+        for name, array in trail.state(count).arrays().items():
+            np.testing.assert_allclose(array, state.arrays()[name], atol=1e-9)
+    assert trail.nbytes > trail.logits.nbytes
+    with pytest.raises(ValueError, match="not 9"):
+        trail.state(9)
+
+
+def test_several_states_advance_as_each_does():
+    network = tiny_network(torch.float64)
+    states = [network.advance([token] * 3, network.zero_state())[1] for token in (1, 2, 3)]
+    logits, after = network.advance_each([4, 5, 6], states)
+    for i, token in enumerate((4, 5, 6)):
+        expected, state = network.advance([token], states[i])
+        np.testing.assert_allclose(logits[i], expected, atol=1e-9)
+        assert after[i].nbytes == state.nbytes
+        for name, array in after[i].arrays().items():
+            np.testing.assert_allclose(array, state.arrays()[name], atol=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_a_revived_state_goes_on_as_the_state_did(dtype: torch.dtype):
     network = tiny_network(dtype)

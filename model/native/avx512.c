@@ -16,14 +16,18 @@
 #define LANES 16
 #define HAVE_INTRINSICS
 
-typedef int32_t sum_vec __attribute__((vector_size(64)));
-
-static inline sum_vec dot_block(const int8_t *w, const int16_t *x) {
-    __m512i wide = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)w));
-    return (sum_vec)_mm512_dpwssd_epi32(_mm512_setzero_si512(), wide, _mm512_loadu_si512(x));
+static inline __m256i pair_sums(__m256i sums, __m256i w, __m256i x) {
+    return _mm256_dpwssd_epi32(sums, w, x);
 }
 
+#include "wide.h"
+
 static inline float lanes_sum(__m512 v) { return _mm512_reduce_add_ps(v); }
+
+/* As `lanes_sum` of each. */
+static inline void eight_sums(const __m512 *v, float *sums) {
+    for (int i = 0; i < 8; i++) sums[i] = lanes_sum(v[i]);
+}
 
 static inline __m512 fused(__m512 a, __m512 b, __m512 c) {
     return _mm512_fmadd_ps(a, b, c);

@@ -44,6 +44,11 @@ static inline vec pick(ivec which, vec yes, vec no) {
 #if !defined(HAVE_INTRINSICS)
 static inline float lanes_sum(vec v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 
+/* As `lanes_sum` of each. */
+static inline void eight_sums(const vec *v, float *sums) {
+    for (int i = 0; i < 8; i++) sums[i] = lanes_sum(v[i]);
+}
+
 #if defined(__ARM_NEON)
 static inline vec fused(vec a, vec b, vec c) {
     return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
@@ -52,45 +57,53 @@ static inline vec fused(vec a, vec b, vec c) {
 static inline vec fused(vec a, vec b, vec c) { return a * b + c; }
 #endif
 
-/* The sums of SL_BLOCK products, spread over the lanes. */
+typedef int32_t ivec8 __attribute__((vector_size(32)));
+typedef float vec8 __attribute__((vector_size(32)));
+
+static inline vec8 fused8(vec8 a, vec8 b, vec8 c) {
 #if defined(__ARM_NEON)
-static inline ivec dot_block(const int8_t *w, const int16_t *x) {
-    int32x4_t sum = vdupq_n_s32(0);
-    for (int i = 0; i < SL_BLOCK; i += 8) {
-        int16x8_t wide = vmovl_s8(vld1_s8(w + i)), right = vld1q_s16(x + i);
-        sum = vmlal_s16(sum, vget_low_s16(wide), vget_low_s16(right));
-        sum = vmlal_s16(sum, vget_high_s16(wide), vget_high_s16(right));
-    }
-    return (ivec)sum;
-}
-#elif defined(__SSE2__)
-static inline ivec dot_block(const int8_t *w, const int16_t *x) {
-    __m128i sum = _mm_setzero_si128();
-    for (int i = 0; i < SL_BLOCK; i += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(w + i));
-        /* Each byte becomes the upper half of a word, and the shift takes its sign along. */
-        __m128i low = _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
-        __m128i high = _mm_srai_epi16(_mm_unpackhi_epi8(bytes, bytes), 8);
-        __m128i x0 = _mm_loadu_si128((const __m128i *)(x + i));
-        __m128i x1 = _mm_loadu_si128((const __m128i *)(x + i + 8));
-        sum = _mm_add_epi32(sum, _mm_madd_epi16(low, x0));
-        sum = _mm_add_epi32(sum, _mm_madd_epi16(high, x1));
-    }
-    return (ivec)sum;
-}
-#else
-static inline ivec dot_block(const int8_t *w, const int16_t *x) {
-    ivec sum = {0};
-    for (int i = 0; i < SL_BLOCK; i += LANES) {
-        bvec left;
-        svec right;
-        memcpy(&left, w + i, sizeof left);
-        memcpy(&right, x + i, sizeof right);
-        sum += __builtin_convertvector(left, ivec) * __builtin_convertvector(right, ivec);
-    }
+    vec8 sum;
+    vec parts[3][2];
+    memcpy(parts[0], &a, sizeof a), memcpy(parts[1], &b, sizeof b), memcpy(parts[2], &c, sizeof c);
+    for (int i = 0; i < 2; i++) parts[0][i] = fused(parts[0][i], parts[1][i], parts[2][i]);
+    memcpy(&sum, parts[0], sizeof sum);
     return sum;
-}
+#else
+    return a * b + c;
 #endif
+}
+
+/* Two neighbouring numbers of each of eight rows, in 16 bits. */
+typedef int16_t pairs __attribute__((vector_size(32)));
+static inline pairs load_pairs(const int8_t *w) {
+    int8_t bytes __attribute__((vector_size(16)));
+    memcpy(&bytes, w, sizeof bytes);
+    return __builtin_convertvector(bytes, pairs);
+}
+
+/* To eight sums, the products of eight pairs with one. */
+static inline ivec8 pair_dots(ivec8 sums, pairs w, int32_t pair) {
+    int32_t part[8];
+    int16_t left[16], x[2];
+    memcpy(left, &w, sizeof left);
+    memcpy(x, &pair, sizeof x);
+#if defined(__SSE2__)
+    for (int i = 0; i < 8; i += 4)
+        _mm_storeu_si128((__m128i *)(part + i),
+                         _mm_madd_epi16(_mm_loadu_si128((const __m128i *)(left + 2 * i)),
+                                        _mm_set1_epi32(pair)));
+#elif defined(__ARM_NEON)
+    for (int i = 0; i < 8; i += 4) {
+        int16x4x2_t columns = vld2_s16(left + 2 * i);
+        vst1q_s32(part + i, vmlal_n_s16(vmull_n_s16(columns.val[0], x[0]), columns.val[1], x[1]));
+    }
+#else
+    for (int i = 0; i < 8; i++) part[i] = left[2 * i] * x[0] + left[2 * i + 1] * x[1];
+#endif
+    ivec8 dots;
+    memcpy(&dots, part, sizeof dots);
+    return sums + dots;
+}
 #endif
 
 /* Cephes' expf: exp(x) = 2^n exp(r) with |r| <= ln(2) / 2. NaN stays NaN; |x| is bounded, since
@@ -176,32 +189,84 @@ typedef struct {
     int count;
 } operand;
 
-/* Tiles of a product: some rows of a matrix times some tokens, with their sums in registers. */
 #define UNROLL _Pragma("GCC unroll 8")
 
-#define Q8_TILE(ROWS, TOKENS)                                                                     \
-    static void q8_##ROWS##x##TOKENS(const sl_matrix *a, int row, const operand *b, int token,    \
-                                     float *out, int stride) {                                    \
-        int cols = a->cols, blocks = cols / SL_BLOCK;                                             \
-        const int8_t *w = (const int8_t *)a->data + (int64_t)row * cols;                          \
-        const float *scales = a->scales + (int64_t)row * blocks;                                  \
-        const int16_t *x = b->quants + (int64_t)token * cols;                                     \
-        vec sums[ROWS][TOKENS] = {{{0}}};                                                         \
-        for (int k = 0; k < blocks; k++) {                                                        \
-            UNROLL for (int t = 0; t < TOKENS; t++)                                               \
-                UNROLL for (int r = 0; r < ROWS; r++) {                                           \
-                    ivec dots = (ivec)dot_block(w + (int64_t)r * cols + k * SL_BLOCK,             \
-                                                x + (int64_t)t * cols + k * SL_BLOCK);            \
-                    sums[r][t] = fused(__builtin_convertvector(dots, vec),                        \
-                                       all(scales[r * blocks + k]), sums[r][t]);                  \
-                }                                                                                 \
-        }                                                                                         \
-        UNROLL for (int t = 0; t < TOKENS; t++)                                                   \
-            UNROLL for (int r = 0; r < ROWS; r++)                                                 \
-                out[(int64_t)(token + t) * stride + row + r] =                                    \
-                    lanes_sum(sums[r][t]) * b->steps[token + t] +                                 \
-                    (a->bias ? a->bias[row + r] : 0.0f);                                          \
+static inline __attribute__((always_inline)) void tile_sums(const vec *sums, int count,
+                                                            float *out) {
+    if (count == 8) eight_sums(sums, out);
+    else
+        UNROLL for (int i = 0; i < count; i++) out[i] = lanes_sum(sums[i]);
+}
+
+/* Tiles of a product: some rows of a matrix times some tokens, with their sums in registers. */
+static inline vec8 load8(const float *p) {
+    vec8 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* 8-bit blocks: `groups` of eight rows, which are the lanes of a sum, times some tokens. A block's
+   sum is a whole number and so exact, and the blocks are added in order: all tiles give the same
+   bits. */
+static inline __attribute__((always_inline)) void q8_tile(const sl_matrix *a, int row, int groups,
+                                                          const operand *b, int token, int tokens,
+                                                          float *out, int stride) {
+    int cols = a->cols, blocks = cols / SL_BLOCK;
+    const int8_t *w = (const int8_t *)a->data + (int64_t)row * cols;
+    const float *scales = a->scales + (int64_t)row * blocks;
+    const int16_t *x = b->quants + (int64_t)token * cols;
+    vec8 sums[4][4] = {{{0}}};
+    for (int k = 0; k < blocks; k++) {
+        ivec8 dots[4][4] = {{{0}}};
+        _Pragma("GCC unroll 4") for (int j = k * SL_BLOCK; j < (k + 1) * SL_BLOCK; j += 2) {
+            pairs left[4];
+            UNROLL for (int g = 0; g < groups; g++) left[g] = load_pairs(w + (g * cols + j) * 8);
+            UNROLL for (int t = 0; t < tokens; t++) {
+                int32_t pair;
+                memcpy(&pair, x + (int64_t)t * cols + j, sizeof pair);
+                UNROLL for (int g = 0; g < groups; g++)
+                    dots[g][t] = pair_dots(dots[g][t], left[g], pair);
+            }
+        }
+        UNROLL for (int g = 0; g < groups; g++)
+            UNROLL for (int t = 0; t < tokens; t++)
+                sums[g][t] = fused8(__builtin_convertvector(dots[g][t], vec8),
+                                    load8(scales + (g * blocks + k) * 8), sums[g][t]);
     }
+    UNROLL for (int g = 0; g < groups; g++) {
+        int first = row + 8 * g, count = a->rows - first < 8 ? a->rows - first : 8;
+        vec8 bias = {0};
+        if (a->bias) memcpy(&bias, a->bias + first, (size_t)count * sizeof(float));
+        UNROLL for (int t = 0; t < tokens; t++) {
+            vec8 found = sums[g][t] * (b->steps[token + t] - (vec8){0}) + bias;
+            float *to = out + (int64_t)(token + t) * stride + first;
+            if (count == 8) memcpy(to, &found, sizeof found);
+            else memcpy(to, &found, (size_t)count * sizeof *to);
+        }
+    }
+}
+
+#define Q8_TILE(GROUPS, TOKENS)                                                                   \
+    static void q8_##GROUPS##x##TOKENS(const sl_matrix *a, int row, const operand *b, int token,  \
+                                       float *out, int stride) {                                  \
+        q8_tile(a, row, GROUPS, b, token, TOKENS, out, stride);                                   \
+    }
+Q8_TILE(2, 4)
+Q8_TILE(1, 4)
+Q8_TILE(4, 1)
+Q8_TILE(2, 1)
+Q8_TILE(1, 1)
+
+static void q8_rows(const sl_matrix *a, int row, int end, const operand *b, float *out,
+                    int stride) {
+    for (int groups = 1; row < end; row += 8 * groups) {
+        int t = 0;
+        groups = row + 24 < end && b->count < 4 ? 4 : row + 8 < end ? 2 : 1;
+        for (; t + 4 <= b->count; t += 4)
+            (groups == 2 ? q8_2x4 : q8_1x4)(a, row, b, t, out, stride);
+        for (; t < b->count; t++) (groups == 4 ? q8_4x1 : groups == 2 ? q8_2x1 : q8_1x1)(a, row, b, t, out, stride);
+    }
+}
 
 #define FLOAT_TILE(KIND, NUMBER, ROWS, TOKENS)                                                    \
     static void KIND##_##ROWS##x##TOKENS(const sl_matrix *a, int row, const operand *b, int token,\
@@ -209,16 +274,18 @@ typedef struct {
         int cols = a->cols, k = 0;                                                                \
         const NUMBER *w = (const NUMBER *)a->data + (int64_t)row * cols;                          \
         const float *x = b->floats + (int64_t)token * cols;                                       \
-        vec sums[ROWS][TOKENS] = {{{0}}};                                                         \
+        vec sums[TOKENS][ROWS] = {{{0}}};                                                         \
         for (; k + LANES <= cols; k += LANES) {                                                   \
             UNROLL for (int t = 0; t < TOKENS; t++)                                               \
                 UNROLL for (int r = 0; r < ROWS; r++)                                             \
-                    sums[r][t] = fused(KIND##_lanes(w + (int64_t)r * cols + k),                   \
-                                       load(x + (int64_t)t * cols + k), sums[r][t]);              \
+                    sums[t][r] = fused(KIND##_lanes(w + (int64_t)r * cols + k),                   \
+                                       load(x + (int64_t)t * cols + k), sums[t][r]);              \
         }                                                                                         \
+        float dots[TOKENS * ROWS];                                                                \
+        tile_sums(&sums[0][0], TOKENS * ROWS, dots);                                              \
         UNROLL for (int t = 0; t < TOKENS; t++)                                                   \
             UNROLL for (int r = 0; r < ROWS; r++) {                                               \
-                float sum = lanes_sum(sums[r][t]);                                                \
+                float sum = dots[t * ROWS + r];                                                   \
                 for (int i = k; i < cols; i++)                                                    \
                     sum += KIND##_one(w[(int64_t)r * cols + i]) * x[(int64_t)t * cols + i];       \
                 out[(int64_t)(token + t) * stride + row + r] =                                    \
@@ -262,7 +329,6 @@ static inline float bf16_one(uint16_t bits) {
 
 #define F32_TILE(ROWS, TOKENS) FLOAT_TILE(f32, float, ROWS, TOKENS)
 #define BF16_TILE(ROWS, TOKENS) FLOAT_TILE(bf16, uint16_t, ROWS, TOKENS)
-TILES(q8, Q8_TILE)
 TILES(f32, F32_TILE)
 TILES(bf16, BF16_TILE)
 
@@ -270,111 +336,157 @@ TILES(bf16, BF16_TILE)
 static void multiply(const sl_matrix *a, const operand *b, float *out, int stride, int thread,
                      int threads) {
     int first, end;
-    sl_share(a->rows, 4, thread, threads, &first, &end);
+    sl_share(a->rows, 8, thread, threads, &first, &end);
     if (a->kind == SL_Q8) q8_rows(a, first, end, b, out, stride);
     else if (a->kind == SL_BF16) bf16_rows(a, first, end, b, out, stride);
     else f32_rows(a, first, end, b, out, stride);
 }
 
-/* The causal convolution and SiLU of this thread's channels, and its rows for the next call. */
-static void convolve(sl_run *run, const sl_layer *layer, int width, int stride, int offset,
-                     const float *history, float *next, int first, int end) {
-    int taps = run->model->d_conv, count = run->count;
-    for (int c = first; c < end;) {
-        int whole = c + LANES <= end;
-        for (int t = 0; t < count; t++) {
-            vec sum = {0};
-            float one = 0.0f;
-            for (int i = 0; i < taps; i++) {
-                int at = t + i - (taps - 1);
-                const float *row = at < 0 ? history + (int64_t)(t + i) * width
-                                          : run->projected + (int64_t)at * stride + offset;
-                if (whole)
-                    sum = fused(load(row + c), load(layer->conv_weight + i * width + c), sum);
-                else one += row[c] * layer->conv_weight[i * width + c];
-            }
-            float *out = run->mixed + (int64_t)t * width + c;
-            const float *bias = layer->conv_bias;
-            if (whole) {
-                store(out, silu_lanes(bias ? sum + load(bias + c) : sum));
-            } else {
-                one += bias ? bias[c] : 0.0f;
-                *out = one / (1.0f + expf(-one));
-            }
-        }
-        c += whole ? LANES : 1;
-    }
-    for (int i = 0; i < taps - 1; i++) {
-        int at = count + i - (taps - 1);
-        const float *row = at < 0 ? history + (int64_t)(count + i) * width
-                                  : run->projected + (int64_t)at * stride + offset;
-        memcpy(next + (int64_t)i * width + first, row + first,
-               (size_t)(end - first) * sizeof *next);
+/* Some tokens of a call that follow one another, and one layer's state before and after them. */
+typedef struct {
+    int first, count;
+    const float *before;
+    float *after;
+} span;
+
+/* The causal convolution and SiLU of LANES channels: the rows before each token stay in
+   registers. This is for TAPS taps, as all known models have. */
+#define TAPS 4
+static void convolve_lanes(const sl_layer *layer, int channel, int width, const float *history,
+                           const float *in, int stride, int count, float *out) {
+    vec rows[TAPS], weights[TAPS], bias = {0};
+    UNROLL for (int i = 0; i < TAPS; i++)
+        weights[i] = load(layer->conv_weight + i * width + channel);
+    UNROLL for (int i = 0; i < TAPS - 1; i++) rows[i] = load(history + i * width + channel);
+    if (layer->conv_bias) bias = load(layer->conv_bias + channel);
+    for (int t = 0; t < count; t++) {
+        vec sum = {0};
+        rows[TAPS - 1] = load(in + (int64_t)t * stride + channel);
+        UNROLL for (int i = 0; i < TAPS; i++) sum = fused(rows[i], weights[i], sum);
+        UNROLL for (int i = 0; i < TAPS - 1; i++) rows[i] = rows[i + 1];
+        store(out + (int64_t)t * width + channel, silu_lanes(sum + bias));
     }
 }
 
-/* Two rows of a head's state, `8 * LANES` or fewer of their columns, through all tokens: the state
-   stays in registers. x and y have one row per token. */
-#define STRIP 4
-static inline __attribute__((always_inline)) void scan_strip(
-    sl_run *run, int vectors, int rows, const float *x, int x_stride, const float *B,
-    const float *C, int head, const float *before, float *after, float *y, int y_stride) {
-    int n = run->model->d_state, heads = run->model->n_heads;
-    vec s[2][STRIP];
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < vectors; i++) s[r][i] = load(before + (int64_t)r * n + i * LANES);
-    for (int t = 0; t < run->count; t++) {
-        float decay = run->decays[t * heads + head], step = run->steps[t * heads + head];
-        vec sums[2] = {{0}, {0}};
-        for (int r = 0; r < rows; r++) {
-            vec in = all(x[(int64_t)t * x_stride + r] * step);
-            for (int i = 0; i < vectors; i++) {
-                s[r][i] = fused(in, load(B + (int64_t)t * x_stride + i * LANES), s[r][i] * decay);
-                sums[r] = fused(s[r][i], load(C + (int64_t)t * x_stride + i * LANES), sums[r]);
-            }
+/* One channel, whatever the taps. */
+static void convolve_one(const sl_layer *layer, int taps, int channel, int width,
+                         const float *history, const float *in, int stride, int count,
+                         float *out) {
+    for (int t = 0; t < count; t++) {
+        float sum = 0.0f;
+        for (int i = 0; i < taps; i++) {
+            int at = t + i - (taps - 1);
+            const float *row = at < 0 ? history + (t + i) * width : in + (int64_t)at * stride;
+            sum += row[channel] * layer->conv_weight[i * width + channel];
         }
-        for (int r = 0; r < rows; r++) y[(int64_t)t * y_stride + r] += lanes_sum(sums[r]);
+        sum += layer->conv_bias ? layer->conv_bias[channel] : 0.0f;
+        out[(int64_t)t * width + channel] = sum / (1.0f + expf(-sum));
     }
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < vectors; i++) store(after + (int64_t)r * n + i * LANES, s[r][i]);
 }
 
-/* h' = decay h + dt x B, y = C h' + D x, for one head and all tokens. */
-static void scan_head(sl_run *run, const sl_layer *layer, int head, const float *before,
-                      float *after) {
+/* The convolution of channels `first` to `end`, and its rows for the next call. */
+static void convolve(sl_run *run, const sl_layer *layer, span at, int first, int end) {
     const sl_model *m = run->model;
-    int p = m->headdim, n = m->d_state, inner = m->n_heads * p, width = inner + 2 * m->n_groups * n;
-    int group = head / (m->n_heads / m->n_groups), heads = m->n_heads;
-    const float *x = run->mixed + head * p, *B = run->mixed + inner + group * n;
-    const float *C = B + m->n_groups * n;
-    float *y = run->scanned + head * p;
-    for (int t = 0; t < run->count; t++)
-        for (int i = 0; i < p; i++)
-            y[(int64_t)t * inner + i] = layer->D[head] * x[(int64_t)t * width + i];
-    for (int row = 0; row < p; row += 2) {
-        int rows = row + 2 <= p ? 2 : 1, column = 0;
-        const float *from = before + (int64_t)row * n;
-        float *to = after + (int64_t)row * n;
-        for (; rows == 2 && column + STRIP * LANES <= n; column += STRIP * LANES)
-            scan_strip(run, STRIP, 2, x + row, width, B + column, C + column, head, from + column,
-                       to + column, y + row, inner);
-        for (; column + LANES <= n; column += LANES)
-            for (int r = 0; r < rows; r++)
-                scan_strip(run, 1, 1, x + row + r, width, B + column, C + column, head,
-                           from + (int64_t)r * n + column, to + (int64_t)r * n + column,
-                           y + row + r, inner);
-        for (; column < n; column++)
-            for (int r = 0; r < rows; r++) {
-                float s = from[(int64_t)r * n + column];
-                for (int t = 0; t < run->count; t++) {
-                    int at = t * heads + head;
-                    s = s * run->decays[at] +
-                        x[(int64_t)t * width + row + r] * run->steps[at] *
-                            B[(int64_t)t * width + column];
-                    y[(int64_t)t * inner + row + r] += s * C[(int64_t)t * width + column];
-                }
-                to[(int64_t)r * n + column] = s;
-            }
+    int taps = m->d_conv, inner = m->n_heads * m->headdim;
+    int width = inner + 2 * m->n_groups * m->d_state, stride = inner + width + m->n_heads;
+    const float *in = run->projected + (int64_t)at.first * stride + inner;
+    float *out = run->mixed + (int64_t)at.first * width;
+    int c = first;
+    for (; taps == TAPS && c + LANES <= end; c += LANES)
+        convolve_lanes(layer, c, width, at.before, in, stride, at.count, out);
+    for (; c < end; c++)
+        convolve_one(layer, taps, c, width, at.before, in, stride, at.count, out);
+    for (int i = 0; i < taps - 1; i++) {
+        int row = at.count + i - (taps - 1);
+        const float *from = row < 0 ? at.before + (at.count + i) * width
+                                    : in + (int64_t)row * stride;
+        memcpy(at.after + i * width + first, from + first, (size_t)(end - first) * sizeof *from);
+    }
+}
+
+/* What a head's tokens bring: rows of x times their steps, of B and of C, and what is left of the
+   state. `sums` gets C h', spread over lanes, of GROUP rows of x at each token. */
+#define GROUP 8
+#define STRIP 8
+#define SCAN_TOKENS 32 /* at once: what they bring fits into a first-level cache */
+typedef struct {
+    int count, stride, heads;
+    const float *B, *C; /* (l, n) with rows of `stride` */
+    const float *decays; /* (l, 1) with rows of `heads` */
+    float inputs[SCAN_TOKENS][GROUP];
+    vec sums[SCAN_TOKENS][GROUP];
+} scan;
+
+/* `vectors` lanes of one row of the state through all tokens: they stay in registers. */
+static inline __attribute__((always_inline)) void scan_strip(scan *s, int row, int column,
+                                                             int vectors, const float *before,
+                                                             float *after) {
+    vec h[STRIP];
+    UNROLL for (int i = 0; i < vectors; i++) h[i] = load(before + column + i * LANES);
+    for (int t = 0; t < s->count; t++) {
+        vec decay = all(s->decays[t * s->heads]), in = all(s->inputs[t][row]);
+        const float *B = s->B + (int64_t)t * s->stride + column;
+        const float *C = s->C + (int64_t)t * s->stride + column;
+        vec even = column ? s->sums[t][row] : (vec){0}, odd = {0}; /* two, to wait less */
+        UNROLL for (int i = 0; i < vectors; i++) {
+            h[i] = fused(in, load(B + i * LANES), h[i] * decay);
+            if (i % 2) odd = fused(h[i], load(C + i * LANES), odd);
+            else even = fused(h[i], load(C + i * LANES), even);
+        }
+        s->sums[t][row] = even + odd;
+    }
+    UNROLL for (int i = 0; i < vectors; i++) store(after + column + i * LANES, h[i]);
+}
+
+static void scan_row(scan *s, int row, int n, const float *before, float *after) {
+    int column = 0;
+    for (; column + STRIP * LANES <= n; column += STRIP * LANES)
+        scan_strip(s, row, column, STRIP, before, after);
+    for (; column + STRIP / 2 * LANES <= n; column += STRIP / 2 * LANES)
+        scan_strip(s, row, column, STRIP / 2, before, after);
+    for (; column + LANES <= n; column += LANES) scan_strip(s, row, column, 1, before, after);
+    for (int t = 0; n < LANES && t < s->count; t++) s->sums[t][row] = (vec){0};
+    for (; column < n; column++) {
+        float h = before[column];
+        for (int t = 0; t < s->count; t++) {
+            int64_t at = (int64_t)t * s->stride + column;
+            h = h * s->decays[t * s->heads] + s->inputs[t][row] * s->B[at];
+            s->sums[t][row][0] += h * s->C[at];
+        }
+        after[column] = h;
+    }
+}
+
+/* h' = decay h + dt x B, y = C h' + D x, for one head and SCAN_TOKENS at most. */
+static void scan_some(sl_run *run, const sl_layer *layer, span at, int head) {
+    const sl_model *m = run->model;
+    int p = m->headdim, n = m->d_state, heads = m->n_heads, inner = heads * p;
+    int width = inner + 2 * m->n_groups * n, group = head / (heads / m->n_groups);
+    const float *rows = run->mixed + (int64_t)at.first * width, *x = rows + head * p;
+    const float *steps = run->steps + at.first * heads + head;
+    float *y = run->scanned + (int64_t)at.first * inner + head * p;
+    int64_t start = (int64_t)(m->d_conv - 1) * width + (int64_t)head * p * n;
+    scan s;
+    s.count = at.count, s.stride = width, s.heads = heads;
+    s.B = rows + inner + group * n, s.C = s.B + m->n_groups * n;
+    s.decays = run->decays + at.first * heads + head;
+    for (int row = 0; row < p; row += GROUP) {
+        int some = row + GROUP <= p ? GROUP : p - row;
+        for (int t = 0; t < at.count; t++)
+            for (int r = 0; r < some; r++)
+                s.inputs[t][r] = x[(int64_t)t * width + row + r] * steps[t * heads];
+        for (int r = 0; r < some; r++)
+            scan_row(&s, r, n, at.before + start + (int64_t)(row + r) * n,
+                     at.after + start + (int64_t)(row + r) * n);
+        for (int t = 0; t < at.count; t++) {
+            float sums[GROUP];
+            if (some == GROUP) eight_sums(s.sums[t], sums);
+            else
+                for (int r = 0; r < some; r++) sums[r] = lanes_sum(s.sums[t][r]);
+            for (int r = 0; r < some; r++)
+                y[(int64_t)t * inner + row + r] =
+                    sums[r] + layer->D[head] * x[(int64_t)t * width + row + r];
+        }
     }
 }
 
@@ -392,11 +504,11 @@ static void step_sizes(sl_run *run, const sl_layer *layer, const float *raw, int
 }
 
 static void embed(const sl_matrix *a, int32_t token, float *out) {
-    int64_t start = (int64_t)token * a->cols;
+    int64_t start = (int64_t)token * a->cols, group = (int64_t)(token / 8 * 8) * a->cols;
     for (int i = 0; i < a->cols; i++) {
         if (a->kind == SL_Q8)
-            out[i] = (float)((const int8_t *)a->data)[start + i] *
-                     a->scales[(start + i) / SL_BLOCK];
+            out[i] = ((const int8_t *)a->data)[group + i / 2 * 16 + token % 8 * 2 + i % 2] *
+                     a->scales[group / SL_BLOCK + i / SL_BLOCK * 8 + token % 8];
         else if (a->kind == SL_BF16) out[i] = bf16_one(((const uint16_t *)a->data)[start + i]);
         else out[i] = ((const float *)a->data)[start + i];
     }
@@ -415,13 +527,59 @@ static operand rows_of(const sl_run *run, const sl_matrix *a, int first, int cou
     return (operand){run->normed + start, run->quants + start, run->quant_steps + first, count};
 }
 
-static void run_layer(sl_run *run, const sl_layer *layer, const float *before, float *after,
-                      int thread, int threads) {
+static void scan_head(sl_run *run, const sl_layer *layer, span at, int head) {
+    for (int left = at.count; left > 0; left -= at.count) {
+        at.count = left < SCAN_TOKENS ? left : SCAN_TOKENS;
+        scan_some(run, layer, at, head);
+        at.first += at.count;
+        at.before = at.after;
+    }
+}
+
+/* The sequence `i` of a call, and its states of the layer that begins `offset` numbers into them. */
+static span span_of(const sl_run *run, int i, int64_t offset) {
+    int first = i ? run->ends[i - 1] : 0;
+    return (span){first, run->ends[i] - first, run->before[i] + offset, run->after[i] + offset};
+}
+
+/* From the projected x, B, C and dt of all tokens to what the states say of them. */
+static void mix(sl_run *run, const sl_layer *layer, int64_t offset, int thread, int threads) {
     const sl_model *m = run->model;
     int inner = m->n_heads * m->headdim, width = inner + 2 * m->n_groups * m->d_state;
+    int stride = inner + width + m->n_heads, first, end;
+    sl_share(width, LANES, thread, threads, &first, &end);
+    for (int i = 0; i < run->sequences; i++)
+        convolve(run, layer, span_of(run, i, offset), first, end);
+    sl_share(run->count, 1, thread, threads, &first, &end);
+    step_sizes(run, layer, run->projected + inner + width, stride, first, end);
+    sl_wait(run->barrier);
+    sl_share(m->n_heads, 1, thread, threads, &first, &end);
+    for (int i = 0; i < run->sequences; i++)
+        for (int head = first; head < end; head++)
+            scan_head(run, layer, span_of(run, i, offset), head);
+}
+
+/* What `mix` looks at of a layer, to the log or back from it. */
+static void note(sl_run *run, int layer, int thread, int threads) {
+    const sl_model *m = run->model;
+    int inner = m->n_heads * m->headdim;
+    int width = inner + 2 * m->n_groups * m->d_state + m->n_heads, first, end;
+    float *log = run->log + (int64_t)layer * run->logged * width;
+    sl_share(run->count, 1, thread, threads, &first, &end);
+    for (int t = first; t < end; t++) {
+        float *row = run->projected + (int64_t)t * (inner + width) + inner;
+        float *noted = log + (int64_t)t * width;
+        if (run->tokens) memcpy(noted, row, (size_t)width * sizeof *row);
+        else memcpy(row, noted, (size_t)width * sizeof *row);
+    }
+}
+
+static void run_layer(sl_run *run, int number, int64_t offset, int thread, int threads) {
+    const sl_model *m = run->model;
+    const sl_layer *layer = &m->layers[number];
+    int inner = m->n_heads * m->headdim, width = inner + 2 * m->n_groups * m->d_state;
     int stride = inner + width + m->n_heads, d = m->d_model, count = run->count;
-    int first, end, token, last;
-    int64_t rows = (int64_t)(m->d_conv - 1) * width, head = (int64_t)m->headdim * m->d_state;
+    int token, last;
     sl_share(count, 1, thread, threads, &token, &last);
 
     for (int t = token; t < last; t++)
@@ -432,13 +590,8 @@ static void run_layer(sl_run *run, const sl_layer *layer, const float *before, f
     operand x = rows_of(run, &layer->in_proj, 0, count);
     multiply(&layer->in_proj, &x, run->projected, stride, thread, threads);
     sl_wait(run->barrier);
-    sl_share(width, LANES, thread, threads, &first, &end);
-    convolve(run, layer, width, stride, inner, before, after, first, end);
-    step_sizes(run, layer, run->projected + inner + width, stride, token, last);
-    sl_wait(run->barrier);
-    sl_share(m->n_heads, 1, thread, threads, &first, &end);
-    for (int h = first; h < end; h++)
-        scan_head(run, layer, h, before + rows + h * head, after + rows + h * head);
+    if (run->log) note(run, number, thread, threads);
+    mix(run, layer, offset, thread, threads);
     sl_wait(run->barrier);
     for (int t = token; t < last; t++) {
         float *y = run->scanned + (int64_t)t * inner;
@@ -456,17 +609,29 @@ static void run_layer(sl_run *run, const sl_layer *layer, const float *before, f
             run->residual[(int64_t)t * d + i] += run->scanned[(int64_t)t * d + i];
 }
 
+/* Only the states, from the log. */
+static void replay_layer(sl_run *run, int number, int64_t offset, int thread, int threads) {
+    note(run, number, thread, threads);
+    sl_wait(run->barrier);
+    mix(run, &run->model->layers[number], offset, thread, threads);
+    sl_wait(run->barrier);
+}
+
+/* All layers: from tokens to logits, or from a log to the states alone. */
 static void forward(sl_run *run, int thread, int threads) {
     const sl_model *m = run->model;
     int token, last, d = m->d_model, unwanted = run->count - run->wanted;
     int inner = m->n_heads * m->headdim, width = inner + 2 * m->n_groups * m->d_state;
     int64_t floats = (int64_t)(m->d_conv - 1) * width + (int64_t)inner * m->d_state;
+    if (run->tokens == NULL) {
+        for (int i = 0; i < m->n_layer; i++) replay_layer(run, i, i * floats, thread, threads);
+        return;
+    }
     sl_share(run->count, 1, thread, threads, &token, &last);
     for (int t = token; t < last; t++)
         embed(&m->embedding, run->tokens[t], run->residual + (int64_t)t * d);
     for (int i = 0; i < m->n_layer; i++)
-        run_layer(run, &m->layers[i], run->before + i * floats, run->after + i * floats, thread,
-                  threads);
+        run_layer(run, i, i * floats, thread, threads);
     for (int t = token > unwanted ? token : unwanted; t < last; t++)
         rms_norm(run->residual + (int64_t)t * d, m->norm_f, m->eps, d,
                  run->normed + (int64_t)t * d);

@@ -124,18 +124,41 @@ sl_runtime *sl_open(const sl_model *model, int32_t threads, const char *isa) {
 
 const char *sl_isa(const sl_runtime *runtime) { return runtime->isa->name; }
 
-int32_t sl_forward(sl_runtime *runtime, const int32_t *tokens, int32_t count, const float *before,
-                   float *after, float *logits, int32_t wanted) {
+int32_t sl_forward(sl_runtime *runtime, const int32_t *tokens, int32_t count, int32_t sequences,
+                   const int32_t *ends, const float *const *before, float *const *after,
+                   float *logits, int32_t wanted, float *log) {
     if (count < 1 || count > SL_MOST_TOKENS || wanted < 0 || wanted > count) return -1;
     for (int i = 0; i < count; i++)
         if (tokens[i] < 0 || tokens[i] >= runtime->model->vocab) return -1;
+    if (sequences < 1 || sequences > count || ends[sequences - 1] != count) return -1;
+    for (int i = 0; i < sequences; i++)
+        if (ends[i] <= (i ? ends[i - 1] : 0)) return -1;
     sl_run *run = &runtime->run;
     run->tokens = tokens;
-    run->count = count;
+    run->count = run->logged = count;
+    run->sequences = sequences;
+    run->ends = ends;
     run->wanted = wanted;
     run->before = before;
     run->after = after;
     run->logits = logits;
+    run->log = log;
+    sl_pool_run(runtime->pool, work, runtime);
+    return 0;
+}
+
+int32_t sl_replay(sl_runtime *runtime, const float *log, int32_t logged, int32_t count,
+                  const float *before, float *after) {
+    if (count < 1 || count > logged || logged > SL_MOST_TOKENS) return -1;
+    sl_run *run = &runtime->run;
+    run->tokens = NULL;
+    run->count = count;
+    run->logged = logged;
+    run->sequences = 1;
+    run->ends = &count;
+    run->before = &before;
+    run->after = &after;
+    run->log = (float *)log; /* which is only read then */
     sl_pool_run(runtime->pool, work, runtime);
     return 0;
 }

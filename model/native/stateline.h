@@ -28,8 +28,10 @@ enum sl_kind { SL_F32 = 0, SL_BF16 = 1, SL_Q8 = 2 };
 typedef struct {
     int32_t kind;        /* sl_kind */
     int32_t rows, cols;  /* cols is a multiple of SL_BLOCK where it is quantised */
-    const void *data;    /* (rows, cols) */
-    const float *scales; /* (rows, cols / SL_BLOCK) of SL_Q8 */
+    /* (rows, cols); of SL_Q8, pairs of columns of eight rows: (rows / 8, cols / 2, 8, 2), where
+       the last rows are padded. */
+    const void *data;
+    const float *scales; /* of SL_Q8: (rows / 8, cols / SL_BLOCK, 8) */
     const float *bias;   /* (rows,) or NULL */
 } sl_matrix;
 
@@ -61,21 +63,31 @@ EXPORT sl_runtime *sl_open(const sl_model *model, int32_t threads, const char *i
 EXPORT void sl_close(sl_runtime *runtime);
 EXPORT const char *sl_isa(const sl_runtime *runtime);
 
-/* Read 1 to SL_MOST_TOKENS tokens. `before` and `after` are states as one row of floats: of each
-   layer first the convolution's rows (k - 1, conv_dim), then (h, p, n). `logits` has `wanted` rows
-   of `vocab`, for the last tokens; `wanted` is 0 to `count`. Not two calls at once on one runtime.
-   0, or -1 for a count or token that is out of range; then nothing was written. */
+/* Read 1 to SL_MOST_TOKENS tokens: `sequences` texts one after the other, of which `i` ends before
+   token `ends[i]`, none empty. `before[i]` and `after[i]` are its states as one row of floats: of
+   each layer first the convolution's rows (k - 1, conv_dim), then (h, p, n). `logits` has `wanted`
+   rows of `vocab`, for the last tokens; `wanted` is 0 to `count`. `log`, if it is not NULL, gets
+   what the states are made from: (layers, count, conv_dim + h). Not two calls at once on one
+   runtime. 0, or -1 for what is out of range; then nothing was written. */
 EXPORT int32_t sl_forward(sl_runtime *runtime, const int32_t *tokens, int32_t count,
-                          const float *before, float *after, float *logits, int32_t wanted);
+                          int32_t sequences, const int32_t *ends, const float *const *before,
+                          float *const *after, float *logits, int32_t wanted, float *log);
+
+/* The state after the first `count` of the `logged` tokens whose log this is, all of one text; the
+   same bits as if it had been read to there. 0, or -1 as above. */
+EXPORT int32_t sl_replay(sl_runtime *runtime, const float *log, int32_t logged, int32_t count,
+                         const float *before, float *after);
 
 /* From here on, for the files of this library. */
 
 typedef struct {
     const sl_model *model;
-    const int32_t *tokens;
-    int32_t count, wanted;
-    const float *before;
-    float *after, *logits;
+    const int32_t *tokens; /* NULL: only the states, from the log */
+    int32_t count, wanted, sequences, logged;
+    const int32_t *ends;
+    const float *const *before;
+    float *const *after;
+    float *logits, *log;
     /* Room for SL_MOST_TOKENS rows each. */
     float *residual;    /* (l, d_model) */
     float *normed;      /* (l, d_inner), also what out_proj reads */

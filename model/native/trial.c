@@ -11,22 +11,22 @@ enum { INNER = HEADS * P, CONV = INNER + 2 * GROUPS * N, ROWS = INNER + CONV + H
 enum { STATE = 3 * CONV + INNER * N, LOGITS = TOKENS * VOCAB, NUMBERS = ROWS * INNER };
 
 typedef struct {
-    int8_t quants[NUMBERS];
+    int8_t quants[NUMBERS + 8 * INNER];
     uint16_t halves[NUMBERS];
-    float floats[NUMBERS], scales[NUMBERS / SL_BLOCK], small[4 * CONV], A[HEADS];
+    float floats[NUMBERS], scales[NUMBERS / SL_BLOCK + 8 * INNER], small[4 * CONV], A[HEADS];
 } weights;
 
 static void make(weights *w) {
     uint32_t seed = 1;
     for (int i = 0; i < NUMBERS; i++) {
         seed = seed * 1664525u + 1013904223u;
-        w->quants[i] = (int8_t)(seed >> 24);
+        w->quants[i] = (int8_t)(seed >> 24); /* what is beyond is padding */
         w->floats[i] = (float)(int8_t)(seed >> 16) / 256.0f;
         uint32_t bits;
         memcpy(&bits, &w->floats[i], sizeof bits);
         w->halves[i] = (uint16_t)(bits >> 16);
     }
-    for (int i = 0; i < NUMBERS / SL_BLOCK; i++) w->scales[i] = (float)(i % 7 + 1) / 1024.0f;
+    for (int i = 0; i < NUMBERS / SL_BLOCK + 8 * INNER; i++) w->scales[i] = (float)(i % 7 + 1) / 1024.0f;
     for (int i = 0; i < 4 * CONV; i++) w->small[i] = (float)(i % 11) / 8.0f - 0.5f;
     for (int i = 0; i < HEADS; i++) w->A[i] = -0.5f - (float)i;
 }
@@ -36,8 +36,10 @@ static int run(const sl_model *model, const char *isa, float *after, float *logi
     static const int32_t tokens[TOKENS] = {3, 1, 4, 1, 5, 9, 2};
     static const float before[STATE];
     sl_runtime *runtime = sl_open_untried(model, 1, isa);
-    int failed = runtime == NULL ||
-                 sl_forward(runtime, tokens, TOKENS, before, after, logits, TOKENS);
+    static const int32_t end = TOKENS;
+    const float *const from = before;
+    int failed = runtime == NULL || sl_forward(runtime, tokens, TOKENS, 1, &end, &from, &after,
+                                               logits, TOKENS, NULL);
     sl_close(runtime);
     return !failed;
 }
