@@ -57,52 +57,82 @@ static inline vec fused(vec a, vec b, vec c) {
 static inline vec fused(vec a, vec b, vec c) { return a * b + c; }
 #endif
 
-typedef int32_t ivec8 __attribute__((vector_size(32)));
-typedef float vec8 __attribute__((vector_size(32)));
-
-static inline vec8 fused8(vec8 a, vec8 b, vec8 c) {
-#if defined(__ARM_NEON)
-    vec8 sum;
-    vec parts[3][2];
-    memcpy(parts[0], &a, sizeof a), memcpy(parts[1], &b, sizeof b), memcpy(parts[2], &c, sizeof c);
-    for (int i = 0; i < 2; i++) parts[0][i] = fused(parts[0][i], parts[1][i], parts[2][i]);
-    memcpy(&sum, parts[0], sizeof sum);
-    return sum;
-#else
-    return a * b + c;
-#endif
-}
+/* Eight lanes in two halves. */
+typedef struct {
+    ivec half[2];
+} ivec8;
+typedef struct {
+    vec half[2];
+} vec8;
+#define TILE_GROUPS 1 /* there are 16 registers of this width, or 32 */
 
 /* Two neighbouring numbers of each of eight rows, in 16 bits. */
-typedef int16_t pairs __attribute__((vector_size(32)));
+#if defined(__SSE2__)
+typedef struct {
+    __m128i half[2];
+} pairs;
+
 static inline pairs load_pairs(const int8_t *w) {
-    int8_t bytes __attribute__((vector_size(16)));
-    memcpy(&bytes, w, sizeof bytes);
-    return __builtin_convertvector(bytes, pairs);
+    __m128i bytes = _mm_loadu_si128((const __m128i *)w);
+    /* Each byte becomes the upper half of a word, and the shift takes its sign along. */
+    return (pairs){{_mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8),
+                    _mm_srai_epi16(_mm_unpackhi_epi8(bytes, bytes), 8)}};
 }
+
+static inline ivec pair_dot(pairs w, int i, int32_t pair) {
+    return (ivec)_mm_madd_epi16(w.half[i], _mm_set1_epi32(pair));
+}
+#elif defined(__ARM_NEON)
+typedef struct {
+    int16x4x2_t half[2]; /* first numbers, second numbers */
+} pairs;
+
+static inline pairs load_pairs(const int8_t *w) {
+    int8x8x2_t bytes = vld2_s8(w);
+    int16x8_t one = vmovl_s8(bytes.val[0]), two = vmovl_s8(bytes.val[1]);
+    return (pairs){{{{vget_low_s16(one), vget_low_s16(two)}},
+                    {{vget_high_s16(one), vget_high_s16(two)}}}};
+}
+
+static inline ivec pair_dot(pairs w, int i, int32_t pair) {
+    int16_t x[2];
+    memcpy(x, &pair, sizeof x);
+    return (ivec)vmlal_n_s16(vmull_n_s16(w.half[i].val[0], x[0]), w.half[i].val[1], x[1]);
+}
+#else
+typedef struct {
+    const int8_t *at;
+} pairs;
+
+static inline pairs load_pairs(const int8_t *w) { return (pairs){w}; }
+
+static inline ivec pair_dot(pairs w, int i, int32_t pair) {
+    int16_t x[2];
+    ivec dots;
+    memcpy(x, &pair, sizeof x);
+    for (int r = 0; r < 4; r++)
+        dots[r] = w.at[8 * i + 2 * r] * x[0] + w.at[8 * i + 2 * r + 1] * x[1];
+    return dots;
+}
+#endif
 
 /* To eight sums, the products of eight pairs with one. */
 static inline ivec8 pair_dots(ivec8 sums, pairs w, int32_t pair) {
-    int32_t part[8];
-    int16_t left[16], x[2];
-    memcpy(left, &w, sizeof left);
-    memcpy(x, &pair, sizeof x);
-#if defined(__SSE2__)
-    for (int i = 0; i < 8; i += 4)
-        _mm_storeu_si128((__m128i *)(part + i),
-                         _mm_madd_epi16(_mm_loadu_si128((const __m128i *)(left + 2 * i)),
-                                        _mm_set1_epi32(pair)));
-#elif defined(__ARM_NEON)
-    for (int i = 0; i < 8; i += 4) {
-        int16x4x2_t columns = vld2_s16(left + 2 * i);
-        vst1q_s32(part + i, vmlal_n_s16(vmull_n_s16(columns.val[0], x[0]), columns.val[1], x[1]));
-    }
-#else
-    for (int i = 0; i < 8; i++) part[i] = left[2 * i] * x[0] + left[2 * i + 1] * x[1];
-#endif
-    ivec8 dots;
-    memcpy(&dots, part, sizeof dots);
-    return sums + dots;
+    for (int i = 0; i < 2; i++) sums.half[i] += pair_dot(w, i, pair);
+    return sums;
+}
+
+/* A block's whole sums, times its scales, to those of the blocks before it. */
+static inline vec8 add_block(vec8 sums, ivec8 dots, const float *scales) {
+    for (int i = 0; i < 2; i++)
+        sums.half[i] = fused(__builtin_convertvector(dots.half[i], vec), load(scales + 4 * i),
+                             sums.half[i]);
+    return sums;
+}
+
+static inline void put_scaled(vec8 sums, float step, const float *bias, float *out) {
+    for (int i = 0; i < 2; i++)
+        store(out + 4 * i, sums.half[i] * all(step) + load(bias + 4 * i));
 }
 #endif
 
@@ -199,11 +229,8 @@ static inline __attribute__((always_inline)) void tile_sums(const vec *sums, int
 }
 
 /* Tiles of a product: some rows of a matrix times some tokens, with their sums in registers. */
-static inline vec8 load8(const float *p) {
-    vec8 v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
+/* Keeps the compiler from loading what is needed later, for which there are no registers. */
+#define IN_ORDER __asm__ volatile("" : : : "memory")
 
 /* 8-bit blocks: `groups` of eight rows, which are the lanes of a sum, times some tokens. A block's
    sum is a whole number and so exact, and the blocks are added in order: all tiles give the same
@@ -215,56 +242,77 @@ static inline __attribute__((always_inline)) void q8_tile(const sl_matrix *a, in
     const int8_t *w = (const int8_t *)a->data + (int64_t)row * cols;
     const float *scales = a->scales + (int64_t)row * blocks;
     const int16_t *x = b->quants + (int64_t)token * cols;
-    vec8 sums[4][4] = {{{0}}};
+    vec8 sums[4][4], no_sums = {0};
+    ivec8 dots[4][4], no_dots = {0};
+    UNROLL for (int g = 0; g < groups; g++)
+        UNROLL for (int t = 0; t < tokens; t++) sums[g][t] = no_sums;
     for (int k = 0; k < blocks; k++) {
-        ivec8 dots[4][4] = {{{0}}};
-        _Pragma("GCC unroll 4") for (int j = k * SL_BLOCK; j < (k + 1) * SL_BLOCK; j += 2) {
+        UNROLL for (int g = 0; g < groups; g++)
+            UNROLL for (int t = 0; t < tokens; t++) dots[g][t] = no_dots;
+        _Pragma("GCC unroll 4") for (int j = 0; j < SL_BLOCK; j += 2) {
             pairs left[4];
-            UNROLL for (int g = 0; g < groups; g++) left[g] = load_pairs(w + (g * cols + j) * 8);
+            UNROLL for (int g = 0; g < groups; g++) left[g] = load_pairs(w + (g * cols + k * SL_BLOCK + j) * 8);
             UNROLL for (int t = 0; t < tokens; t++) {
                 int32_t pair;
-                memcpy(&pair, x + (int64_t)t * cols + j, sizeof pair);
+                memcpy(&pair, x + (int64_t)t * cols + k * SL_BLOCK + j, sizeof pair);
                 UNROLL for (int g = 0; g < groups; g++)
                     dots[g][t] = pair_dots(dots[g][t], left[g], pair);
             }
         }
         UNROLL for (int g = 0; g < groups; g++)
             UNROLL for (int t = 0; t < tokens; t++)
-                sums[g][t] = fused8(__builtin_convertvector(dots[g][t], vec8),
-                                    load8(scales + (g * blocks + k) * 8), sums[g][t]);
+                sums[g][t] = add_block(sums[g][t], dots[g][t], scales + (g * blocks + k) * 8);
     }
     UNROLL for (int g = 0; g < groups; g++) {
         int first = row + 8 * g, count = a->rows - first < 8 ? a->rows - first : 8;
-        vec8 bias = {0};
-        if (a->bias) memcpy(&bias, a->bias + first, (size_t)count * sizeof(float));
+        float bias[8] = {0}, found[8];
+        if (a->bias) memcpy(bias, a->bias + first, (size_t)count * sizeof *bias);
         UNROLL for (int t = 0; t < tokens; t++) {
-            vec8 found = sums[g][t] * (b->steps[token + t] - (vec8){0}) + bias;
             float *to = out + (int64_t)(token + t) * stride + first;
-            if (count == 8) memcpy(to, &found, sizeof found);
-            else memcpy(to, &found, (size_t)count * sizeof *to);
+            put_scaled(sums[g][t], b->steps[token + t], bias, count == 8 ? to : found);
+            if (count < 8) memcpy(to, found, (size_t)count * sizeof *to);
         }
     }
 }
 
+typedef void q8_product(const sl_matrix *a, int row, const operand *b, int token, float *out,
+                        int stride);
 #define Q8_TILE(GROUPS, TOKENS)                                                                   \
     static void q8_##GROUPS##x##TOKENS(const sl_matrix *a, int row, const operand *b, int token,  \
                                        float *out, int stride) {                                  \
         q8_tile(a, row, GROUPS, b, token, TOKENS, out, stride);                                   \
     }
-Q8_TILE(2, 4)
-Q8_TILE(1, 4)
-Q8_TILE(4, 1)
-Q8_TILE(2, 1)
 Q8_TILE(1, 1)
+Q8_TILE(1, 2)
+Q8_TILE(1, 3)
+Q8_TILE(1, 4)
+Q8_TILE(2, 1)
+Q8_TILE(2, 2)
+Q8_TILE(2, 3)
+Q8_TILE(4, 1)
+static q8_product *const q8_one_group[] = {0, q8_1x1, q8_1x2, q8_1x3, q8_1x4};
+static q8_product *const q8_two_groups[] = {0, q8_2x1, q8_2x2, q8_2x3};
+static q8_product *const q8_four_groups[] = {0, q8_4x1};
+
+/* How many of the tokens that are left are multiplied at once: so many that all sums stay in
+   registers, with what else has to be there. A sum in memory takes half of the speed. */
+static inline int q8_tokens(int groups, int left) {
+    if (groups == 4) return 1;
+    if (groups == 1) return left < 4 ? left : 4;
+    return left == 4 ? 2 : left < 3 ? left : 3;
+}
 
 static void q8_rows(const sl_matrix *a, int row, int end, const operand *b, float *out,
                     int stride) {
-    for (int groups = 1; row < end; row += 8 * groups) {
-        int t = 0;
-        groups = row + 24 < end && b->count < 4 ? 4 : row + 8 < end ? 2 : 1;
-        for (; t + 4 <= b->count; t += 4)
-            (groups == 2 ? q8_2x4 : q8_1x4)(a, row, b, t, out, stride);
-        for (; t < b->count; t++) (groups == 4 ? q8_4x1 : groups == 2 ? q8_2x1 : q8_1x1)(a, row, b, t, out, stride);
+    for (int groups; row < end; row += 8 * groups) {
+        int left = (end - row + 7) / 8;
+        groups = b->count == 1 && left >= 4 ? 4 : left >= TILE_GROUPS ? TILE_GROUPS : 1;
+        q8_product *const *tiles =
+            groups == 4 ? q8_four_groups : groups == 2 ? q8_two_groups : q8_one_group;
+        for (int token = 0, tokens; token < b->count; token += tokens) {
+            tokens = q8_tokens(groups, b->count - token);
+            tiles[tokens](a, row, b, token, out, stride);
+        }
     }
 }
 
