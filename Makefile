@@ -15,7 +15,7 @@ READY := $(VENV)/.stateline-ready
 NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest lint typecheck replay soak format clean distclean
+.PHONY: help setup demo test pytest lint typecheck replay soak builds format clean distclean
 
 help: ## Print this list
 	@echo 'Usage: make TARGET [VENV=folder] [PYTHON=python3.x]'
@@ -44,6 +44,9 @@ replay: $(READY) ## Edit traces of nine projects through the real server, by kin
 soak: $(READY) ## Hours of typing, killing and editing: what CI runs a short form of
 	STATELINE_KILLS=200 STATELINE_EXAMPLES=2000 $(BIN)/python -m pytest tests/test_store_processes.py tests/test_reuse.py
 	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+builds: $(READY) ## No compiler, old processors, one core, arm64: what CI runs a short form of
+	STATELINE_BUILDS=all $(BIN)/python -m pytest tests/test_builds.py -v -rPs $(ARGS)
 
 format: $(READY) ## Format the code and repair what the linter can
 	$(BIN)/python -m ruff check --fix .

@@ -6,6 +6,7 @@ protocol.
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +19,7 @@ from rich.table import Table
 from ..model import PRETRAINED, open_completer
 from ..model.completer import Context, Piece, Sampling, Usage
 from ..model.errors import ModelFolderError
-from ..model.native_network import library
+from ..model.native_library import ISA_VARIABLE, library
 
 PACKAGES = ("stateline", "tokenizers", "safetensors", "pygls", "lsprotocol")
 _SAMPLE = "def add(a, b):\n    return a + "
@@ -75,13 +76,22 @@ def _trial(model: Path | None) -> dict[str, str]:
         f"wrote {usage.tokens_generated} in {usage.write_ms:.0f} ms"
     )
     advice = {"advice": f"[yellow]{completer.advice}[/]"} if completer.advice else {}
-    return {"trial": sound, "runtime": completer.runtime} | advice | _missing_library()
+    runtime = completer.runtime
+    return {"trial": sound, "runtime": runtime} | advice | _idle_library(runtime)
 
 
-def _missing_library() -> dict[str, str]:
-    if library() is not None:
+def _idle_library(runtime: str) -> dict[str, str]:
+    """Why torch computes on a CPU, and what to do; nothing where that is as it should be."""
+    if not runtime.startswith("CPU, torch"):
         return {}
-    return {
-        "native library": "[yellow]not in use[/]: torch computes instead, many times more slowly; "
-        "install a C compiler (gcc or clang), then Stateline again"
-    }
+    if os.environ.get(ISA_VARIABLE):
+        remedy = f"unset {ISA_VARIABLE}, a variable that rules the library out here"
+    elif library() is None:
+        remedy = (
+            "install a C compiler (gcc or clang), then Stateline again as before, with "
+            "pip's --force-reinstall --no-deps --no-cache-dir"
+        )
+    else:
+        return {}
+    slow = "[yellow]not in use[/]: torch computes instead, many times more slowly"
+    return {"native library": f"{slow}; {remedy}"}

@@ -25,6 +25,7 @@ from .cache import states_folder
 from .documents import Snapshot, UnknownDocument
 from .items import inline_item, plain_item
 from .neighbourhood import file_of
+from .priority import take_priority
 from .progress import Progress, shown
 from .project import Project
 from .protocol import Protocol
@@ -74,6 +75,7 @@ class StatelineServer(LanguageServer):
             capabilities.completion_provider = None
 
     def start_session(self) -> None:
+        take_priority(self.settings.priority)
         roots = [Path(path) for uri in self.roots if (path := file_of(uri))]
         self.project = Project(roots, self.settings.exclude, self._forget)
         self.session = Session(
@@ -307,16 +309,14 @@ def _request(
     encoding = server.protocol.encoding
     position = params.position
     offset = snapshot.lines.offset_of(position.line, position.character, encoding)
-    number = server.protocol.msg_id
-    request = CompletionRequest(snapshot, offset, Trigger(trigger), number=number)
+    request = CompletionRequest(snapshot, offset, Trigger(trigger), number=server.protocol.msg_id)
     selected = context.selected_completion_info if context else None
     if selected is None:
         return request
-    start = snapshot.lines.offset_of(
-        selected.range.start.line, selected.range.start.character, encoding
-    )
+    first = selected.range.start
+    start = snapshot.lines.offset_of(first.line, first.character, encoding)
     typed = snapshot.text[start:offset]
-    on_this_line = selected.range.start.line == position.line and start <= offset
+    on_this_line = first.line == position.line and start <= offset
     if not on_this_line or not selected.text.startswith(typed):
         return None  # the popup would replace what was typed; nothing can extend both
     return replace(request, selected_start=start, selected_text=selected.text)

@@ -28,6 +28,7 @@ class Settings:
     workspace_tokens: int = 0  # of other files, read before the open one; 0: as many as help
     exclude: tuple[str, ...] = ()  # patterns of files that are never read, as in .gitignore
     threads: int = 0  # of the model; 0: as many as help
+    priority: str = "normal"  # of the server's process; or "low"
     ghost_text: bool = False  # the client draws inline completions without declaring them
     report_usage: bool = False  # send `stateline/usage` after each request
 
@@ -68,6 +69,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
         "a list of patterns",
     ),
     "threads": ("threads", _whole(0, 256), "a whole number from 0 to 256"),
+    "priority": ("priority", lambda v: v in ("normal", "low"), '"normal" or "low"'),
     "reportUsage": ("report_usage", lambda v: isinstance(v, bool), "true or false"),
     "ghostText": ("ghost_text", lambda v: isinstance(v, bool), "true or false"),
 }

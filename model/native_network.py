@@ -1,104 +1,47 @@
 """A Mamba2 model computed by the native library: no torch, on a CPU.
 
-Owns the binding to `native/` (its structures, and who keeps what alive) and `NativeNetwork`. The
-weights are used where they lie, mapped from their file; matrices in 8-bit blocks stay so, and what
-they are multiplied with is rounded to 16 bits a number. Knows no text, no file format and no
-checkpoint.
+Owns `NativeNetwork`, its states and trails, and how weights are laid out for the library and kept
+alive. Matrices of floats are used where they lie, mapped from their file; those in 8-bit blocks are
+copied, rows side by side, and what they are multiplied with is rounded to 16 bits a number. Knows
+no text, no file format and no checkpoint.
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import logging
 import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from ctypes import POINTER, Structure, c_char_p, c_float, c_int32, c_void_p
+from ctypes import c_int32, c_void_p
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .config import Mamba2Config
+from .native_library import (
+    ISA_VARIABLE,
+    KINDS,
+    MOST_THREADS,
+    MOST_TOKENS,
+    Layer,
+    Matrix,
+    Model,
+    library,
+)
 from .network import Arrays, State, is_state, state_bytes
 from .weights import Stored, load_tensors
 
-MOST_TOKENS = 64  # of one call of the library
-HELPFUL_THREADS, MOST_THREADS = 16, 64  # memory is the limit long before; what the library takes
-# For trials: "plain", "avx2" or "avx512" is then used, or with "none" no native library.
-ISA_VARIABLE = "STATELINE_ISA"
-_KINDS = {"F32": 0, "BF16": 1, "I8": 2}
+HELPFUL_THREADS = 16  # memory is the limit long before
 
 Floats = NDArray[np.float32]
 
 logger = logging.getLogger(__name__)
-
-
-class _Matrix(Structure):
-    _fields_: ClassVar = [
-        ("kind", c_int32),
-        ("rows", c_int32),
-        ("cols", c_int32),
-        ("data", c_void_p),
-        ("scales", c_void_p),
-        ("bias", c_void_p),
-    ]
-
-
-class _Layer(Structure):
-    _fields_: ClassVar = [
-        ("in_proj", _Matrix),
-        ("out_proj", _Matrix),
-        *((name, c_void_p) for name in ("norm", "conv_weight", "conv_bias")),
-        *((name, c_void_p) for name in ("dt_bias", "A", "D", "gate_norm")),
-    ]
-
-
-class _Model(Structure):
-    _fields_: ClassVar = [
-        *((name, c_int32) for name in ("d_model", "n_layer", "vocab", "d_state", "d_conv")),
-        *((name, c_int32) for name in ("n_heads", "headdim", "n_groups")),
-        *((name, c_float) for name in ("eps", "dt_least", "dt_most")),
-        ("embedding", _Matrix),
-        ("head", _Matrix),
-        ("norm_f", c_void_p),
-        ("layers", POINTER(_Layer)),
-    ]
-
-
-def library() -> ctypes.CDLL | None:
-    """The native library; None where it was not built, or is not wanted."""
-    if os.environ.get(ISA_VARIABLE) == "none":
-        return None
-    found = importlib.util.find_spec("stateline.model._native")
-    return None if found is None or found.origin is None else bound(Path(found.origin))
-
-
-def bound(path: Path) -> ctypes.CDLL | None:
-    """The library in a file; None if it cannot be opened."""
-    try:
-        loaded = ctypes.CDLL(str(path))
-        loaded.sl_open.argtypes = [POINTER(_Model), c_int32, c_char_p]
-        loaded.sl_open.restype = c_void_p
-        loaded.sl_close.argtypes = [c_void_p]
-        loaded.sl_close.restype = None
-        loaded.sl_isa.argtypes = [c_void_p]
-        loaded.sl_isa.restype = c_char_p
-        loaded.sl_forward.argtypes = [
-            c_void_p, c_void_p, c_int32, c_int32, c_void_p, c_void_p, c_void_p, c_void_p, c_int32,
-            c_void_p,
-        ]  # fmt: skip
-        loaded.sl_forward.restype = c_int32
-        loaded.sl_replay.argtypes = [c_void_p, c_void_p, c_int32, c_int32, c_void_p, c_void_p]
-        loaded.sl_replay.restype = c_int32
-    except (OSError, AttributeError):
-        return None
-    return loaded
 
 
 @dataclass(frozen=True)
@@ -167,6 +110,7 @@ class NativeNetwork:
         self.config = config
         self.threads = threads
         self.arithmetic = "native float32"
+        self.exact = True
         self.state_bytes = state_bytes(config, np.float32)
         self._state_floats = sum(map(math.prod, config.state_shapes().values()))
         self._native = native
@@ -182,7 +126,8 @@ class NativeNetwork:
     def load(cls, folder: Path, config: Mamba2Config, threads: int = 0) -> NativeNetwork | None:
         """The model in a folder; None where the library was not built or cannot run it.
 
-        `threads` of 0 are as many as help a large model. Raises ModelFolderError.
+        `threads` of 0 are as many as help a large model; more than there are cores only wait for
+        each other, and are not made. Raises ModelFolderError.
         """
         native = library()
         if native is None:
@@ -191,7 +136,7 @@ class NativeNetwork:
         if any(tensor.dtype == "F64" for tensor in tensors.values()):
             return None  # such a model is a reference, to be computed as precisely as it is
         try:
-            wanted = threads or min(_cores(), HELPFUL_THREADS)
+            wanted = min(threads, _usable()) or min(_cores(), HELPFUL_THREADS)
             return cls(native, config, tensors, min(wanted, MOST_THREADS))
         except OSError as error:
             logger.warning("%s; torch computes instead", error)
@@ -293,26 +238,26 @@ class NativeNetwork:
 
     # Laying the weights out for the library.
 
-    def _laid_out(self, tensors: Mapping[str, Stored]) -> _Model:
+    def _laid_out(self, tensors: Mapping[str, Stored]) -> Model:
         config = self.config
         embedding = self._matrix(tensors, "backbone.embedding")
         head = embedding if config.tie_embeddings else self._matrix(tensors, "lm_head")
-        layers = (_Layer * config.n_layer)(
+        layers = (Layer * config.n_layer)(
             *(self._layer(tensors, f"backbone.layers.{i}") for i in range(config.n_layer))
         )
         self._kept.append(layers)
-        return _Model(
+        return Model(
             config.d_model, config.n_layer, config.vocab_size, config.d_state, config.d_conv,
             config.n_heads, config.headdim, config.n_groups, config.norm_eps,
             min(config.dt_limit[0], _LARGEST), min(config.dt_limit[1], _LARGEST),
             embedding, head, self._vector(tensors["backbone.norm_f.weight"]), layers,
         )  # fmt: skip
 
-    def _layer(self, tensors: Mapping[str, Stored], name: str) -> _Layer:
+    def _layer(self, tensors: Mapping[str, Stored], name: str) -> Layer:
         mixer = f"{name}.mixer"
         taps = _floats(tensors[f"{mixer}.conv1d.weight"])[:, 0].T  # (k, conv_dim)
         bias = tensors.get(f"{mixer}.conv1d.bias")
-        return _Layer(
+        return Layer(
             self._matrix(tensors, f"{mixer}.in_proj"),
             self._matrix(tensors, f"{mixer}.out_proj"),
             self._vector(tensors[f"{name}.norm.weight"]),
@@ -324,11 +269,11 @@ class NativeNetwork:
             self._vector(tensors[f"{mixer}.norm.weight"]),
         )
 
-    def _matrix(self, tensors: Mapping[str, Stored], name: str) -> _Matrix:
+    def _matrix(self, tensors: Mapping[str, Stored], name: str) -> Matrix:
         stored, bias = tensors[f"{name}.weight"], tensors.get(f"{name}.bias")
         rows, cols = stored.array.shape
         kind, data, scales = stored.dtype, stored.array, None
-        if kind not in _KINDS:  # float16 and float64
+        if kind not in KINDS:  # float16 and float64
             kind, data = "F32", _floats(stored)
         if stored.scales is not None:
             scales = self._pointer(_by_eight_rows(stored.scales.astype(np.float32), 1))
@@ -336,7 +281,7 @@ class NativeNetwork:
         data = np.ascontiguousarray(data)
         self._kept.append(data)
         bias_at = None if bias is None else self._vector(bias)
-        return _Matrix(_KINDS[kind], rows, cols, data.ctypes.data, scales, bias_at)
+        return Matrix(KINDS[kind], rows, cols, data.ctypes.data, scales, bias_at)
 
     def _vector(self, stored: Stored) -> int:
         return self._pointer(_floats(stored))
@@ -357,9 +302,14 @@ def _by_eight_rows(numbers: NDArray[Any], together: int) -> NDArray[Any]:
     return padded.reshape(len(padded) // 8, 8, -1, together).transpose(0, 2, 1, 3)
 
 
+def _usable() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 def _cores() -> int:
-    """That this process may use, without second threads of one core as far as can be told."""
-    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    """As `_usable`, without second threads of one core as far as can be told."""
+    usable = _usable()
     return usable if usable <= 4 else usable // 2
 
 

@@ -69,6 +69,11 @@ class Network(Protocol):
         ...
 
     @property
+    def exact(self) -> bool:
+        """Whether numbers do not depend, to the last bit, on how tokens are cut into calls."""
+        ...
+
+    @property
     def runtime(self) -> str:
         """For people: device, kernels and threads."""
         ...

@@ -59,6 +59,7 @@ class TorchNetwork:
         self._dtype, self._device = weight.dtype, weight.device
         wide = np.float64 if weight.dtype == torch.float64 else np.float32
         self.arithmetic = str(weight.dtype).replace(".", " ")
+        self.exact = False
         self.state_bytes = state_bytes(model.config, wide)
 
     @classmethod
@@ -82,7 +83,8 @@ class TorchNetwork:
     def runtime(self) -> str:
         """See `Network`."""
         where = torch.cuda.get_device_name() if self._device.type == "cuda" else "CPU"
-        return f"{where}, {kernels.NAME} kernels, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        return f"{where}, {kernels.NAME} kernels, {threads} thread{'s' * (threads > 1)}"
 
     def zero_state(self) -> RecurrentState:
         """See `Network`."""

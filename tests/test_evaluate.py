@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.cli import app
+from stateline.lsp_server.verbs import app
 from stateline.model.completer import Context, Piece, Scripted
 from stateline.model.training.calibration import (
     calibration_error,

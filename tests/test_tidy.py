@@ -23,7 +23,7 @@ from import_graph import (
 MODEL, SERVER = PACKAGES["model"], PACKAGES["lsp_server"]
 TRAINING = f"{MODEL}.training"
 TORCH_SIDE = {"mamba2", "kernels", "state", "quantize", "torch_network"}
-CLI = f"{SERVER}.cli"  # The command line imports each verb when it is called.
+CLI = f"{SERVER}.verbs"  # The command line imports what a verb needs when it is called.
 
 MODULES = read_modules()
 IMPORTS = {name: imports_of(module, MODULES) for name, module in MODULES.items()}

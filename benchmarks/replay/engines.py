@@ -5,7 +5,7 @@ Owns how a pair of releases becomes an outcome of each. Knows no figures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -17,7 +17,7 @@ from stateline.model.tokenizer import Tokenizer
 
 from .costs import Outcome, outcome
 from .peers import asked
-from .player import play
+from .player import Played, play
 from .questions import Prompts, Question, questions
 from .releases import changes, texts
 from .reread import Forgetful, reread
@@ -50,12 +50,20 @@ def replayed(
     others: dict[str, Other],
 ) -> dict[str, Outcome]:
     """The outcomes of one project's trace by engine; raises what reading and playing raise."""
-    before, chance = texts(project.old), Random(project.seed)
-    actions = shortened(trace(changes(project.old, project.new), chance), project.keys)
-    played = play(command, options, before, actions, Random(project.seed))
+    before = texts(project.old)
+    played = played_on(project, command, options, before)
     ours = outcome(played)
     told = list(questions(before, played.actions))
     return {OURS: ours, **{name: other(told, ours) for name, other in others.items()}}
+
+
+def played_on(
+    project: Project, command: Sequence[str], options: dict[str, Any], before: Mapping[str, str]
+) -> Played:
+    """The server's play of one project's trace, on the texts of the old release."""
+    chance = Random(project.seed)
+    actions = shortened(trace(changes(project.old, project.new), chance), project.keys)
+    return play(command, options, before, actions, Random(project.seed))
 
 
 def read_anew(model: Path | None, seed: int) -> Other:

@@ -75,19 +75,9 @@ def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER
     """Measure, print and draw; a failing server ends it with one sentence."""
     chosen = _parser().parse_args(arguments)
     console = Console(stderr=True)
-    options = {"model": str(chosen.model.resolve())} if chosen.model else {}
     try:
-        before, written, others = source()
-        tokenizer = Tokenizer.load(tokenizer_path(chosen.model or PRETRAINED))
-        sizes = chosen.tokens or SIZES_TOKENS
-        rounds: dict[int, list[Round]] = {size: [] for size in sizes}
-        for number in range(chosen.rounds):  # in turns, for the machine's moods come and go
-            for size in sizes:
-                with console.status(f"round {number + 1}, {size} tokens of context"):
-                    workspace = around(before, others, size, tokenizer)
-                    rounds[size].append(measured(command, options, workspace, written, size))
-        found = [summed(size, of) for size, of in rounds.items()]
-    except _FAILURES as error:
+        found = swept(command, chosen.model, chosen.tokens or SIZES_TOKENS, chosen.rounds, console)
+    except FAILURES as error:
         raise SystemExit(str(error)) from None
     _show(found, console)
     draw(found, chosen.picture)
@@ -95,6 +85,26 @@ def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER
         told = {"sizes": [as_json(each) for each in found], "ratios": ratios(found)}
         print(json.dumps(told, allow_nan=False))
     return 0
+
+
+def swept(
+    command: Sequence[str],
+    model: Path | None,
+    sizes: Sequence[int],
+    rounds: int,
+    console: Console,
+) -> list[Flat]:
+    """Every size so many times; raises one of FAILURES."""
+    options = {"model": str(model.resolve())} if model else {}
+    before, written, others = source()
+    tokenizer = Tokenizer.load(tokenizer_path(model or PRETRAINED))
+    found: dict[int, list[Round]] = {size: [] for size in sizes}
+    for number in range(rounds):  # in turns, for the machine's moods come and go
+        for size in sizes:
+            with console.status(f"round {number + 1}, {size} tokens of context"):
+                workspace = around(before, others, size, tokenizer)
+                found[size].append(measured(command, options, workspace, written, size))
+    return [summed(size, of) for size, of in found.items()]
 
 
 def source() -> tuple[str, str, str]:
@@ -246,7 +256,7 @@ def draw(found: Sequence[Flat], picture: Path) -> None:
     pyplot.close(figure)
 
 
-_FAILURES = (
+FAILURES = (
     *(ReleaseError, CorpusError, PlayError, ModelFolderError),
     *(ServerGoneError, RefusedError, TimeoutError),
 )

@@ -58,6 +58,9 @@ class Usage:
     request: int | None = None  # of the question that caused it; None: of none, or not told
     left: int | None = None  # tokens still unread after it; None: not told
     above: int = 0  # tokens before the anchor, other files included
+    tokenise_ms: float = 0.0
+    read_ms: float = 0.0
+    write_ms: float = 0.0  # of all that was written, some of it maybe after the answer
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,7 @@ def _usage(index: int, params: Mapping[str, Any]) -> Usage:
         params.get("request"),
         params.get("tokensLeft"),
         params.get("tokensAbove", 0),
+        *(params.get(name, 0.0) for name in ("tokeniseMs", "readMs", "writeMs")),
     )
 
 
