@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from .chain import Chain
 
@@ -21,11 +21,15 @@ _SMALL_SHARE = 64  # ... that is, where so many fit into the budget
 _WRITTEN_SHARE = 4  # of the budget, one part at most is for what the model wrote
 
 
-class Sized(Protocol):
+class Kept(Protocol):
     """Anything with a size in bytes."""
 
     @property
     def nbytes(self) -> int: ...
+
+    def settled(self) -> Self:
+        """Itself, or what is to be kept in its place once somebody uses it."""
+        ...
 
 
 class Place(StrEnum):
@@ -39,8 +43,8 @@ class Place(StrEnum):
     SHELVED = "shelved"  # found on the disk
 
 
-S = TypeVar("S", bound=Sized)
-S_co = TypeVar("S_co", bound=Sized, covariant=True)
+S = TypeVar("S", bound=Kept)
+S_co = TypeVar("S_co", bound=Kept, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -111,8 +115,9 @@ class Checkpoints(Generic[S]):
                 return Found(length, state)
             self._states.move_to_end(name)
             if held.place is Place.WRITTEN:  # it is what stands in the text now
-                self._written.remove(name)
-                self._states[name] = replace(held, place=Place.CURSOR)
+                state = held.state.settled()
+                self.keep(chain, length, state)
+                return Found(length, state)
             return Found(length, held.state)
         return None
 

@@ -1,7 +1,7 @@
 """A memory for what was just seen: what followed the last tokens where they stood before.
 
-Owns the search in a prompt's tokens, and how what it finds is mixed with the model's own
-prediction. Pure functions of token ids and logits; knows no text and no model. A recurrent
+Owns a prompt's tokens in reading order, and how what followed a `match` is mixed with the model's
+own prediction. Pure functions of token ids and logits; knows no text and no model. A recurrent
 state recalls far identifiers badly, and this recalls them exactly.
 
 The weight of the memory is a table, `memory.json` in the model's folder, learned by
@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .archive import GAP, LONGEST_TOKENS, NO_FILES, Archive, Ids, Places
+from .archive import GAP, LONGEST_TOKENS, NO_FILES, Archive, Ids
 from .errors import ModelFolderError
+from .match import Match
 from .tokenizer import Markers
 
 FILE = "memory.json"
@@ -93,38 +94,19 @@ def extended(past: Ids, token: int) -> Ids:
 
 
 def recall(past: Ids, others: Archive = NO_FILES) -> Recalled | None:
-    """What followed the longest match of the history's end, in it or in other files.
+    """As `recalled`, of the match of a history's end."""
+    return recalled(Match.of(past, others))
 
-    None if its last token is new.
-    """
-    last = len(past) - 1
-    if past[last] == GAP:
+
+def recalled(match: Match) -> Recalled | None:
+    """What followed the longest match, in the text or in other files; None if there is none."""
+    if match.length == 0:
         return None
-    places = np.flatnonzero(past[:last] == past[last])
-    here, length = _longest(past, places[past[places + 1] != GAP], 1, past)
-    there, longest = _longest(others.ids, *others.places(past[last - 1], past[last]), past)
-    after = [past[here + 1]] if length >= longest else []
-    after += [others.ids[there + 1]] if longest >= length else []
-    followers, length = np.concatenate(after), max(length, longest)
-    if length == 0:
-        return None
+    followers = match.followers()
     if len(followers) == 1:  # the usual case, without the sorting
-        return Recalled(followers, np.ones(1), length)
+        return Recalled(followers, np.ones(1), match.length)
     tokens, times = np.unique(followers, return_counts=True)
-    return Recalled(tokens, times / len(followers), length)
-
-
-def _longest(ids: Ids, places: Places, length: int, past: Ids) -> tuple[Places, int]:
-    """The places where most of the last tokens match, of those where `length` do; how many."""
-    last = len(past) - 1
-    if not len(places):
-        return places, 0
-    while length < LONGEST_TOKENS and past[last - length] != GAP:
-        longer = places[ids[places - length] == past[last - length]]
-        if not len(longer):
-            break
-        places, length = longer, length + 1
-    return places, length
+    return Recalled(tokens, times / len(followers), match.length)
 
 
 def mixed(

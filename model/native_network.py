@@ -60,6 +60,10 @@ class NativeState:
     def nbytes(self) -> int:
         return self.numbers.nbytes
 
+    def settled(self) -> NativeState:
+        """See `State`."""
+        return self
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """By name, in the shapes that `RecurrentState` has; views."""
         found, at = {}, 0
@@ -70,25 +74,54 @@ class NativeState:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass
+class _Reading:
+    """What a trail notes of one reading."""
+
+    log: Floats  # (layers, l, conv_dim + h)
+    count: int  # of its l tokens that still hold
+
+
 class NativeTrail:
-    """See `network.Trail`."""
+    """See `network.Trail`. Two states of its own take turns, so that they stay in a cache."""
 
-    network: NativeNetwork
-    before: NativeState
-    log: Floats  # (layers, l, conv_dim + h) what the states were made from
-    logits: Floats  # (l, v)
-    after: NativeState
+    def __init__(self, network: NativeNetwork, base: NativeState) -> None:
+        self.token_bytes = network.log_row_bytes * network.config.n_layer
+        self._network, self._base = network, base
+        self._readings: list[_Reading] = []
+        self._before = self._now = base
+        self._room = [network.new_state(), network.new_state()]
 
-    @property
-    def nbytes(self) -> int:
-        return self.log.nbytes + self.logits.nbytes
-
-    def state(self, count: int) -> NativeState:
+    def read(self, tokens: Sequence[int]) -> Floats:
         """See `network.Trail`."""
-        if count in (0, len(self.logits)):
-            return self.after if count else self.before
-        return self.network.replayed(self, count)
+        self._before = self._now
+        self._now = self._room[self._before is self._room[0]]
+        logits, log = self._network.read_to(tokens, self._before, self._now)
+        self._readings.append(_Reading(log, len(tokens)))
+        return logits
+
+    def back(self, count: int) -> None:
+        """See `network.Trail`."""
+        last = self._readings[-1]
+        assert 0 <= count <= last.count
+        last.count -= count
+        if last.count:
+            self._network.replay(last.log, last.count, self._before, self._now)
+        else:
+            self._now = self._before
+
+    def state(self, length: int) -> NativeState:
+        """See `network.Trail`."""
+        state, left = self._base, length
+        for reading in self._readings:
+            count = min(left, reading.count)
+            if count:
+                after = self._network.new_state()
+                self._network.replay(reading.log, count, state, after)
+                state, left = after, left - count
+        if left:
+            raise ValueError(f"there are {length - left} tokens in this trail, not {length}")
+        return state
 
 
 def _native(state: State) -> NativeState:
@@ -172,7 +205,9 @@ class NativeNetwork:
         starts = [*range(0, last, MOST_TOKENS), last]
         for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
             some = logits if end == len(tokens) else logits[:0]
-            (reached,) = self._forward(tokens[start:end], [end - start], [reached], some)
+            after = self.new_state()
+            self._forward(tokens[start:end], [end - start], [reached], [after], some)
+            reached = after
         return logits, reached
 
     def advance_each(
@@ -180,53 +215,65 @@ class NativeNetwork:
     ) -> tuple[Floats, list[State]]:
         """See `Network`."""
         logits = np.empty((len(tokens), self.config.vocab_size), np.float32)
-        after: list[State] = []
+        before, after = list(map(_native, states)), [self.new_state() for _ in states]
         for at in range(0, len(tokens), MOST_TOKENS):
             some = slice(at, at + MOST_TOKENS)
             ends = range(1, len(tokens[some]) + 1)
-            after += self._forward(tokens[some], ends, states[some], logits[some])
-        return logits, after
+            self._forward(tokens[some], ends, before[some], after[some], logits[some])
+        return logits, list(after)
 
-    def trail(self, tokens: Sequence[int], state: State) -> NativeTrail:
+    def trail(self, state: State) -> NativeTrail:
         """See `Network`."""
+        return NativeTrail(self, _native(state))
+
+    # What a trail does.
+
+    @property
+    def log_row_bytes(self) -> int:
+        """Of what is noted of a token and layer."""
+        return (self.config.conv_dim + self.config.n_heads) * np.dtype(np.float32).itemsize
+
+    def new_state(self) -> NativeState:
+        """Room for a state."""
+        return NativeState(self.config, np.empty(self._state_floats, np.float32))
+
+    def read_to(
+        self, tokens: Sequence[int], before: NativeState, after: NativeState
+    ) -> tuple[Floats, Floats]:
+        """Read from one state into another's room; logits (l, v) and the log for `replay`."""
         count, config = len(tokens), self.config
         logits = np.empty((count, config.vocab_size), np.float32)
         log = np.empty((config.n_layer, count, config.conv_dim + config.n_heads), np.float32)
-        (after,) = self._forward(tokens, [count], [state], logits, log)
-        return NativeTrail(self, _native(state), log, logits, after)
+        self._forward(tokens, [count], [before], [after], logits, log)
+        return logits, log
 
-    def replayed(self, trail: NativeTrail, count: int) -> NativeState:
-        """The state after the first `count` tokens of a trail, 1 at least, from its log."""
-        after = NativeState(self.config, np.empty(self._state_floats, np.float32))
+    def replay(self, log: Floats, count: int, before: NativeState, after: NativeState) -> None:
+        """Into `after`, the state after the first `count` tokens of a log, 1 at least."""
         failed = self._native.sl_replay(
-            self._runtime, trail.log.ctypes.data, len(trail.logits), count,
-            trail.before.address, after.address,
-        )  # fmt: skip
-        if failed:
-            raise ValueError(f"there are {len(trail.logits)} tokens in this trail, not {count}")
-        return after
+            self._runtime, log.ctypes.data, log.shape[1], count, before.address, after.address
+        )
+        assert not failed
 
     def _forward(
         self,
         tokens: Sequence[int],
         ends: Sequence[int],
-        states: Sequence[State],
+        before: Sequence[NativeState],
+        after: Sequence[NativeState],
         logits: Floats,
         log: Floats | None = None,
-    ) -> list[NativeState]:
-        """Read some texts, of which the i-th ends before `tokens[ends[i]]`, each from its state."""
+    ) -> None:
+        """Read some texts, of which the i-th ends before `tokens[ends[i]]`, each from its state
+        into another's room."""
         count, texts = len(tokens), len(ends)
-        before = [_native(state).address for state in states]
-        floats = self._state_floats
-        after = [NativeState(self.config, np.empty(floats, np.float32)) for _ in ends]
         failed = self._native.sl_forward(
             self._runtime, (c_int32 * count)(*tokens), count, texts, (c_int32 * texts)(*ends),
-            (c_void_p * texts)(*before), (c_void_p * texts)(*(each.address for each in after)),
+            (c_void_p * texts)(*(each.address for each in before)),
+            (c_void_p * texts)(*(each.address for each in after)),
             logits.ctypes.data, len(logits), None if log is None else log.ctypes.data,
         )  # fmt: skip
         if failed:
             raise ValueError(f"a call takes 1 to {MOST_TOKENS} tokens of the vocabulary")
-        return after
 
     def revived(self, arrays: Arrays) -> NativeState | None:
         """See `Network`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,27 +35,54 @@ class State(Protocol):
         """What is to be stored, by the names and in the shapes of `Mamba2Config.state_shapes`."""
         ...
 
+    def settled(self) -> State:
+        """Itself, or the state that it leads to; a network is given no others."""
+        ...
+
 
 class Trail(Protocol):
-    """Some tokens that were read, and the way back to the state after any number of them.
+    """A state of its own that goes on token by token, and the way back to any of them.
 
-    It is made from the inputs of the recurrence, which are a hundredth of a large model's state,
-    and costs no product with a weight.
+    What it notes of a token is the inputs of the recurrence, a hundredth of a large model's state;
+    going back costs no product with a weight. One that goes on is used by one writing only.
     """
 
     @property
-    def nbytes(self) -> int:
-        """Without the states at its two ends."""
+    def token_bytes(self) -> int:
+        """Of what is noted of a token."""
         ...
+
+    def read(self, tokens: Sequence[int]) -> NDArray[Any]:
+        """Go on by some tokens, 1 to 64: logits (l, v) after each."""
+        ...
+
+    def back(self, count: int) -> None:
+        """Undo the last `count` tokens of the last reading; then another reading must come."""
+        ...
+
+    def state(self, length: int) -> State:
+        """After the first `length` tokens of all that were read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Waypoint:
+    """The state after the first tokens of a trail, before anybody needs it."""
+
+    trail: Trail
+    length: int
 
     @property
-    def logits(self) -> NDArray[Any]:
-        """(l, v) after each of the l tokens."""
-        ...
+    def nbytes(self) -> int:
+        return self.trail.token_bytes
 
-    def state(self, count: int) -> State:
-        """After the first `count` tokens, 0 to l."""
-        ...
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """See `State`."""
+        return self.settled().arrays()
+
+    def settled(self) -> State:
+        """See `State`."""
+        return self.trail.state(self.length)
 
 
 class Network(Protocol):
@@ -106,8 +134,8 @@ class Network(Protocol):
         """One token after each of several states: logits (b, v) and the states there."""
         ...
 
-    def trail(self, tokens: Sequence[int], state: State) -> Trail:
-        """As `advance`, of at most 64 tokens, with the way back."""
+    def trail(self, state: State) -> Trail:
+        """To go on from a state, which stays as it is."""
         ...
 
     def revived(self, arrays: Arrays) -> State | None:

@@ -31,6 +31,11 @@ class Remembered:
     def nbytes(self) -> int:
         return self.state.nbytes + self.logits.nbytes
 
+    def settled(self) -> Remembered:
+        """See `checkpoints.Kept`."""
+        state = self.state.settled()
+        return self if state is self.state else Remembered(state, self.logits)
+
 
 class StateShelf:
     """The states of one model that are on the disk; a `checkpoints.Shelf`."""

@@ -87,6 +87,10 @@ class RecurrentState:
             for name, tensor in (("conv", layer.conv), ("ssm", layer.ssm))
         }
 
+    def settled(self) -> RecurrentState:
+        """See `State`."""
+        return self
+
     @property
     def nbytes(self) -> int:
         return sum(layer.conv.nbytes + layer.ssm.nbytes for layer in self.layers)

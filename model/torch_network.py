@@ -7,7 +7,6 @@ the outside. What is computed is `mamba2`'s.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +24,44 @@ from .state import RecurrentState
 from .weights import Stored, load_tensors
 
 
-@dataclass(frozen=True)
 class TorchTrail:
     """See `network.Trail`."""
 
-    model: Mamba2
-    before: RecurrentState
-    log: Log
-    logits: NDArray[Any]  # (l, v)
-    after: RecurrentState
-
-    @property
-    def nbytes(self) -> int:
-        return self.logits.nbytes + sum(xBC.nbytes + dt.nbytes for xBC, dt in self.log)
+    def __init__(self, network: TorchNetwork, base: RecurrentState) -> None:
+        config = network.config
+        numbers = (config.conv_dim + config.n_heads) * config.n_layer
+        self.token_bytes = numbers * base.layers[0].ssm.element_size()
+        self._network, self._base = network, base
+        self._now = base
+        self._readings: list[tuple[Log, int]] = []  # and how many of its tokens still hold
+        self._before = base
 
     @torch.inference_mode()
-    def state(self, count: int) -> RecurrentState:
+    def read(self, tokens: Sequence[int]) -> NDArray[Any]:
         """See `network.Trail`."""
-        if count in (0, len(self.logits)):
-            return self.after if count else self.before
-        if not 0 < count < len(self.logits):
-            raise ValueError(f"there are {len(self.logits)} tokens in this trail, not {count}")
-        return self.model.replay(self.log, count, self.before)
+        log: Log = []
+        self._before = self._now
+        logits, self._now = self._network.read(tokens, self._before, log)
+        # Copies: what is split is a view of all that was projected.
+        self._readings.append(([(xBC.clone(), dt.clone()) for xBC, dt in log], len(tokens)))
+        return logits
+
+    def back(self, count: int) -> None:
+        """See `network.Trail`."""
+        log, held = self._readings[-1]
+        assert 0 <= count <= held
+        self._readings[-1] = log, held - count
+        self._now = self._network.replayed(log, held - count, self._before)
+
+    def state(self, length: int) -> RecurrentState:
+        """See `network.Trail`."""
+        state, left = self._base, length
+        for log, held in self._readings:
+            count = min(left, held)
+            state, left = self._network.replayed(log, count, state), left - count
+        if left:
+            raise ValueError(f"there are {length - left} tokens in this trail, not {length}")
+        return state
 
 
 class TorchNetwork:
@@ -95,15 +110,31 @@ class TorchNetwork:
         logits, after = self.advance_all(tokens, state, 1)
         return logits[0], after
 
-    @torch.inference_mode()
     def advance_all(
         self, tokens: Sequence[int], state: State, wanted: int
     ) -> tuple[NDArray[Any], RecurrentState]:
         """See `Network`."""
+        return self.read(tokens, _torch(state), None, wanted)
+
+    @torch.inference_mode()
+    def read(
+        self,
+        tokens: Sequence[int],
+        state: RecurrentState,
+        log: Log | None,
+        wanted: int | None = None,
+    ) -> tuple[NDArray[Any], RecurrentState]:
+        """As `advance_all`, of all logits unless it is told; to `log`, what `replayed` needs."""
         ids = torch.tensor([list(tokens)], device=self._device)
-        hidden, after = self.model.hidden(ids, _torch(state))
-        logits = self.model.logits(hidden[0, ids.shape[1] - wanted :])
+        hidden, after = self.model.hidden(ids, state, log)
+        first = 0 if wanted is None else ids.shape[1] - wanted
+        logits = self.model.logits(hidden[0, first:])
         return logits.to(hidden.dtype).cpu().numpy(), after
+
+    @torch.inference_mode()
+    def replayed(self, log: Log, count: int, state: RecurrentState) -> RecurrentState:
+        """The state after the first `count` tokens of a log."""
+        return self.model.replay(log, count, state) if count else state
 
     @torch.inference_mode()
     def advance_each(
@@ -115,16 +146,9 @@ class TorchNetwork:
         logits = self.model.logits(hidden[:, 0])
         return logits.to(hidden.dtype).cpu().numpy(), list(after.parted())
 
-    @torch.inference_mode()
-    def trail(self, tokens: Sequence[int], state: State) -> TorchTrail:
+    def trail(self, state: State) -> TorchTrail:
         """See `Network`."""
-        log: Log = []
-        ids = torch.tensor([list(tokens)], device=self._device)
-        hidden, after = self.model.hidden(ids, _torch(state), log)
-        # Copies: what is split is a view of all that was projected.
-        log = [(xBC.clone(), dt.clone()) for xBC, dt in log]
-        logits = self.model.logits(hidden[0]).to(hidden.dtype).cpu().numpy()
-        return TorchTrail(self.model, _torch(state), log, logits, after)
+        return TorchTrail(self, _torch(state))
 
     def revived(self, arrays: Arrays) -> RecurrentState | None:
         """See `Network`."""

@@ -5,9 +5,9 @@ the tokens of `tiny_model`.
 """
 
 import numpy as np
-from stateline.model import memory
 from stateline.model.archive import NO_FILES
 from stateline.model.mamba2 import Mamba2
+from stateline.model.match import Match
 from stateline.model.reader import Reader
 from tiny_model import ours
 
@@ -25,28 +25,43 @@ class Overheard:
         self._tokens.extend(tokens)
         return self._network.advance(tokens, state)
 
+    def advance_each(self, tokens, states):
+        self._tokens.extend(tokens)
+        return self._network.advance_each(tokens, states)
+
+    def trail(self, state):
+        trail = self._network.trail(state)
+        read = trail.read
+
+        def heard(tokens):
+            self._tokens.extend(tokens)
+            return read(tokens)
+
+        trail.read = heard
+        return trail
+
 
 class Door:
     """Every token that was put through the model or could be recalled, in order."""
 
     def __init__(self, monkeypatch):
         self.advanced, self.tokens, self.recalled = [], [], []
-        made, hidden, recall = Reader.__init__, Mamba2.hidden, memory.recall
+        made, hidden, match = Reader.__init__, Mamba2.hidden, Match.of
 
         def opened(reader, network, *others):
             made(reader, Overheard(network, self.advanced), *others)
 
-        def heard(model, ids, state):
+        def heard(model, ids, state, log=None):
             self.tokens += ids.reshape(-1).tolist()
-            return hidden(model, ids, state)
+            return hidden(model, ids, state, log)
 
         def remembered(past, others=NO_FILES):
             self.recalled.append(np.concatenate([others.ids, past]))
-            return recall(past, others)
+            return match(past, others)
 
         monkeypatch.setattr(Reader, "__init__", opened)
         monkeypatch.setattr(Mamba2, "hidden", heard)
-        monkeypatch.setattr(memory, "recall", remembered)
+        monkeypatch.setattr(Match, "of", remembered)
 
     def text(self):
         """What was heard, and the longest of what could be recalled."""

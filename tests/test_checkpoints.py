@@ -17,6 +17,9 @@ class State:
     name: str
     nbytes: int = 10
 
+    def settled(self):
+        return self
+
 
 def filled(budget_bytes: int, *lengths: int, tokens: range = range(1_000)) -> Checkpoints[State]:
     checkpoints: Checkpoints[State] = Checkpoints(budget_bytes)

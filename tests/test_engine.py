@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from stateline.model import PRETRAINED, fim, memory
+from stateline.model import PRETRAINED, fim, memory, native_network
 from stateline.model.checkpoints import Checkpoints
 from stateline.model.completer import Context, Piece, Sampling, Usage
 from stateline.model.config import Mamba2Config
@@ -255,6 +255,7 @@ def test_weights_that_give_no_numbers_are_refused(tmp_path, monkeypatch, isa):
 @pytest.mark.parametrize("isa", ["", "none"])
 def test_a_small_model_computes_on_one_thread_unless_told(monkeypatch, isa):
     monkeypatch.setenv("STATELINE_ISA", isa)
+    monkeypatch.setattr(native_network, "_usable", lambda: 4)
     monkeypatch.setattr(torch, "set_num_threads", lambda n: chosen.append(n))
     chosen: list[int] = []
     for threads in (0, 3):

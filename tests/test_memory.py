@@ -14,6 +14,7 @@ from stateline.model.config import Mamba2Config
 from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
 from stateline.model.mamba2 import Mamba2
+from stateline.model.match import Match
 from stateline.model.memory import Trust, extended, history, mixed, read_trust, recall
 from stateline.model.tokenizer import Markers, Tokenizer
 from stateline.model.torch_network import TorchNetwork
@@ -82,6 +83,30 @@ def test_other_files_are_searched_as_if_they_stood_before(files: list[list[int]]
         assert apart.length == joint.length
         assert apart.tokens.tolist() == joint.tokens.tolist()
         assert apart.shares.tolist() == joint.shares.tolist()
+
+
+@settings(deadline=None)
+@given(st.lists(tokens, max_size=3), tokens, tokens)
+def test_from_token_to_token_the_match_is_that_of_a_search(
+    files: list[list[int]], ids: list[int], written: list[int]
+):
+    others, past = Archive(files), history(ids, NONE)
+    match = Match.of(past, others)
+    for token in (t for t in written if t > EOM):
+        match, past = match.then(token), extended(past, token)
+        anew = Match.of(past, others)
+        assert match.length == anew.length
+        for one, other in ((match.here, anew.here), (match.there, anew.there)):
+            assert (one.length, one.places.tolist()) == (other.length, other.places.tolist())
+
+
+def test_a_draft_is_what_followed_at_the_latest_place():
+    past = history([6, 7, 8, 9, 6, 7, 10, 11, 6, 7], NONE)
+    assert Match.of(past).continuation(3) == [10, 11, 6]
+    assert Match.of(past).continuation(9) == [10, 11, 6, 7]
+    assert Match.of(past, Archive([[5, 6, 7, 9, 10]])).continuation(9) == [10, 11, 6, 7]
+    assert Match.of(past, Archive([[11, 6, 7, 9, 10]])).continuation(9) == [9, 10]
+    assert Match.of(history([6, 7, 8], NONE)).continuation(9) == []
 
 
 def test_a_match_is_at_most_so_long():

@@ -166,14 +166,33 @@ def test_a_trail_leads_back_to_each_of_its_tokens(isa, name, kind):
     config = CONFIGS[name]
     native, tokens = network(config, stored(config, kind)), some_tokens(config, 64)
     _, state = native.advance(tokens[:3], native.zero_state())
-    trail = native.trail(tokens, state)
+    trail, logits = native.trail(state), []
+    for first, end in ((0, 1), (1, 40), (40, 64)):
+        logits += list(trail.read(tokens[first:end]))
     for count in range(len(tokens) + 1):
         assert np.array_equal(trail.state(count).numbers, state.numbers)
         if count < len(tokens):
-            logits, state = native.advance(tokens[count : count + 1], state)
-            assert np.array_equal(trail.logits[count], logits)
+            expected, state = native.advance(tokens[count : count + 1], state)
+            assert np.array_equal(logits[count], expected)
     with pytest.raises(ValueError, match="not 65"):
         trail.state(65)
+
+
+@needs_library
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=8))
+def test_a_trail_goes_on_as_if_what_was_undone_had_never_been_read(steps):
+    native, held = network(PLAIN, stored(PLAIN)), []
+    trail, tokens = native.trail(native.zero_state()), some_tokens(PLAIN, 80)
+    for at, (count, undone) in enumerate(steps):
+        read = tokens[at * 9 : at * 9 + count]
+        trail.read(read)
+        trail.back(min(undone, count))
+        held += read[: count - min(undone, count)]
+    logits = trail.read([3])[-1]
+    expected, state = native.advance([*held, 3], native.zero_state())
+    assert np.array_equal(logits, expected)
+    assert np.array_equal(trail.state(len(held) + 1).numbers, state.numbers)
 
 
 @needs_library

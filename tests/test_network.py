@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stateline.model.network import is_state, state_bytes
+from stateline.model.network import Waypoint, is_state, state_bytes
 from stateline.model.torch_network import TorchNetwork, torch_model
 from tiny_model import tiny_config, tiny_folder, tiny_model, tiny_network
 
@@ -53,16 +53,33 @@ def test_logits_after_each_of_the_last_tokens():
 def test_a_trail_leads_back_to_each_of_its_tokens():
     network = tiny_network(torch.float64)
     _, start = network.advance([7, 8], network.zero_state())
-    trail, state = network.trail(TOKENS, start), start
+    trail, state, after = network.trail(start), start, []
+    for first, end in ((0, 3), (3, 4), (4, 8)):
+        after += list(trail.read(TOKENS[first:end]))
     assert trail.state(0) is start
     for count, token in enumerate(TOKENS, 1):
         logits, state = network.advance([token], state)
-        np.testing.assert_allclose(trail.logits[count - 1], logits, atol=1e-9)
-        for name, array in trail.state(count).arrays().items():
+        np.testing.assert_allclose(after[count - 1], logits, atol=1e-9)
+        waypoint = Waypoint(trail, count)
+        assert waypoint.nbytes == trail.token_bytes > 0
+        for name, array in waypoint.settled().arrays().items():
             np.testing.assert_allclose(array, state.arrays()[name], atol=1e-9)
-    assert trail.nbytes > trail.logits.nbytes
     with pytest.raises(ValueError, match="not 9"):
         trail.state(9)
+
+
+def test_what_a_trail_undoes_was_never_read():
+    network = tiny_network(torch.float64)
+    trail = network.trail(network.zero_state())
+    trail.read([1, 2, 3, 4])
+    trail.back(2)
+    trail.read([5, 6])
+    trail.back(2)
+    logits = trail.read([7])[-1]
+    expected, state = network.advance([1, 2, 7], network.zero_state())
+    np.testing.assert_allclose(logits, expected, atol=1e-9)
+    for name, array in trail.state(3).arrays().items():
+        np.testing.assert_allclose(array, state.arrays()[name], atol=1e-9)
 
 
 def test_several_states_advance_as_each_does():
@@ -121,7 +138,7 @@ from stateline.model.statefolder import entries
 
 
 class Sums:
-    arithmetic, runtime = "sums", "sums"
+    arithmetic, runtime, exact = "sums", "sums", False
 
     def __init__(self, config):
         self.config, self.state_bytes = config, state_bytes(config, np.float32)
@@ -137,8 +154,29 @@ class Sums:
         logits[chosen] = 5
         return logits, Given(after)
 
+    def trail(self, state):
+        return Steps(self, state)
+
     def revived(self, arrays):
         return Given(arrays) if is_state(arrays, self.config, np.float32) else None
+
+
+class Steps:
+    token_bytes = 8
+
+    def __init__(self, network, state):
+        self.network, self.states = network, [state]
+
+    def read(self, tokens):
+        logits = []
+        for token in tokens:
+            predicted, state = self.network.advance([token], self.states[-1])
+            self.states.append(state)
+            logits.append(predicted)
+        return logits
+
+    def state(self, length):
+        return self.states[length]
 
 
 class Given:
@@ -147,6 +185,9 @@ class Given:
 
     def arrays(self):
         return dict(self.held)
+
+    def settled(self):
+        return self
 
 
 def opened():
