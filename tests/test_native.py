@@ -179,6 +179,21 @@ def test_a_trail_leads_back_to_each_of_its_tokens(isa, name, kind):
 
 
 @needs_library
+def test_a_trail_at_the_states_size_of_a_7b_model():
+    config = Mamba2Config(  # few weights, and the heads, groups and state of Mamba-Codestral
+        d_model=64, expand=128, n_layer=1, vocab_size=64, d_state=128, headdim=64, n_groups=8
+    )
+    native, tokens = network(config, stored(config, "BF16")), some_tokens(config, 12)
+    trail = native.trail(native.zero_state())
+    trail.read(tokens)
+    trail.back(5)
+    trail.read(tokens[:1])
+    _, state = native.advance([*tokens[:7], tokens[0]], native.zero_state())
+    assert np.array_equal(trail.state(8).numbers, state.numbers)
+    assert state.nbytes > 100 * trail.token_bytes  # so that a log is worth its while
+
+
+@needs_library
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=8))
 def test_a_trail_goes_on_as_if_what_was_undone_had_never_been_read(steps):

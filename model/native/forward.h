@@ -19,6 +19,11 @@
 #include <arm_neon.h>
 #endif
 
+/* Where a part of the work ends; benchmarks/account.c measures from mark to mark. */
+#if !defined(DONE)
+#define DONE(WHAT)
+#endif
+
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
 typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
@@ -249,6 +254,10 @@ static inline __attribute__((always_inline)) void q8_tile(const sl_matrix *a, in
     for (int k = 0; k < blocks; k++) {
         UNROLL for (int g = 0; g < groups; g++)
             UNROLL for (int t = 0; t < tokens; t++) dots[g][t] = no_dots;
+        if (tokens == 1) /* all weights pass by once: ask for those of the next tile */
+            UNROLL for (int g = 0; g < groups; g++)
+                UNROLL for (int i = 0; i < 4; i++)
+                    __builtin_prefetch(w + ((g + groups) * cols + k * SL_BLOCK) * 8 + 64 * i);
         _Pragma("GCC unroll 4") for (int j = 0; j < SL_BLOCK; j += 2) {
             pairs left[4];
             UNROLL for (int g = 0; g < groups; g++) left[g] = load_pairs(w + (g * cols + k * SL_BLOCK + j) * 8);
@@ -601,6 +610,7 @@ static void mix(sl_run *run, const sl_layer *layer, int64_t offset, int thread, 
     sl_share(run->count, 1, thread, threads, &first, &end);
     step_sizes(run, layer, run->projected + inner + width, stride, first, end);
     sl_wait(run->barrier);
+    DONE(CONVOLUTION);
     sl_share(m->n_heads, 1, thread, threads, &first, &end);
     for (int i = 0; i < run->sequences; i++)
         for (int head = first; head < end; head++)
@@ -635,12 +645,15 @@ static void run_layer(sl_run *run, int number, int64_t offset, int thread, int t
                  run->normed + (int64_t)t * d);
     make_ready(run, &layer->in_proj, token, last);
     sl_wait(run->barrier);
+    DONE(NORM);
     operand x = rows_of(run, &layer->in_proj, 0, count);
     multiply(&layer->in_proj, &x, run->projected, stride, thread, threads);
     sl_wait(run->barrier);
+    DONE(IN_PROJ);
     if (run->log) note(run, number, thread, threads);
     mix(run, layer, offset, thread, threads);
     sl_wait(run->barrier);
+    DONE(SCAN);
     for (int t = token; t < last; t++) {
         float *y = run->scanned + (int64_t)t * inner;
         gated_norm(m, run->projected + (int64_t)t * stride, layer->gate_norm, y);
@@ -648,10 +661,12 @@ static void run_layer(sl_run *run, int number, int64_t offset, int thread, int t
     }
     make_ready(run, &layer->out_proj, token, last);
     sl_wait(run->barrier);
+    DONE(GATE);
     x = rows_of(run, &layer->out_proj, 0, count);
     /* `scanned` is free again, and wide enough: d_inner is at least d_model. */
     multiply(&layer->out_proj, &x, run->scanned, d, thread, threads);
     sl_wait(run->barrier);
+    DONE(OUT_PROJ);
     for (int t = token; t < last; t++)
         for (int i = 0; i < d; i++)
             run->residual[(int64_t)t * d + i] += run->scanned[(int64_t)t * d + i];
@@ -675,6 +690,7 @@ static void forward(sl_run *run, int thread, int threads) {
         for (int i = 0; i < m->n_layer; i++) replay_layer(run, i, i * floats, thread, threads);
         return;
     }
+    DONE(REST);
     sl_share(run->count, 1, thread, threads, &token, &last);
     for (int t = token; t < last; t++)
         embed(&m->embedding, run->tokens[t], run->residual + (int64_t)t * d);
@@ -689,4 +705,5 @@ static void forward(sl_run *run, int thread, int threads) {
         operand x = rows_of(run, &m->head, unwanted, run->wanted);
         multiply(&m->head, &x, run->logits, m->vocab, thread, threads);
     }
+    DONE(HEAD);
 }
