@@ -1,8 +1,8 @@
 """One run of the model, and what any request can take from it.
 
 Owns the text written so far with its confidences, and the reading of an answer from it: for
-the request it was started for, and for later ones that typed what it says. Knows no threads
-and no protocol.
+the request it was started for, and for later ones that typed what it says. What the same run writes
+besides, for who asked for suggestions, is a generation each. Knows no threads and no protocol.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
-from ..model.completer import Context, Piece, Usage
+from ..model.completer import Context, Ended, Piece, Usage
 from . import shape
-from .requests import CompletionRequest, Suggestion, Trigger
+from .requests import CompletionRequest, Suggestion, Suggestions, Trigger
 from .settings import Settings
 
 # Closing characters that an editor puts right of the cursor, or lets the user type over.
@@ -32,28 +32,52 @@ class Generation:
     stop: Event = field(default_factory=Event)
     pieces: list[Piece] = field(default_factory=list)
     written: str = ""
-    usage: Usage | None = None
+    alternatives: tuple[Generation, ...] = ()  # candidates 1 and so on, told to this one
+    tokens: int = 0  # that were generated, known once it is done
+    usage: Usage | None = None  # of all candidates
     done: bool = False
     cancelled: bool = False  # nobody may take from it any more
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _appended: tuple[Context, str | None] | None = None  # of the context asked about last
 
-    def add(self, piece: Piece | Usage) -> None:
-        if isinstance(piece, Usage):
-            self.usage = piece
+    @property
+    def candidates(self) -> tuple[Generation, ...]:
+        """Itself and its alternatives."""
+        return self, *self.alternatives
+
+    def add(self, told: Piece | Ended | Usage) -> None:
+        if isinstance(told, Usage):
+            self.usage = told
+            self.tokens = self.tokens if self.done else told.tokens_generated
         else:
-            self.pieces.append(piece)
-            self.written += piece.text
+            self.candidates[told.candidate]._go_on(told)
         self.wake()
 
+    def _go_on(self, told: Piece | Ended) -> None:
+        if isinstance(told, Ended):
+            self.done, self.tokens = True, told.tokens_generated
+        else:
+            self.pieces.append(told)
+            self.written += told.text
+
     def finish(self) -> None:
-        self.done = True
+        for each in self.candidates:
+            each.done = True
         self.wake()
 
     def cancel(self) -> None:
         self.cancelled = True
-        self.stop.set()
+        for each in self.candidates:
+            each.stop.set()
         self.wake()
+
+    def leave(self) -> None:
+        """Nobody waits any more: cancelled, unless what it was begun for is written."""
+        if not self.ending:
+            self.cancel()
+        for each in self.alternatives:
+            if not each.done:  # what ended by itself was not cut short
+                each.stop.set()
 
     def wake(self) -> None:
         """Let all who wait look again."""
@@ -81,8 +105,7 @@ class Generation:
     @property
     def cut_short(self) -> bool:
         """Whether it ended where it was made to, so that its last line may not be whole."""
-        tokens = self.usage.tokens_generated if self.usage else 0
-        return self.stop.is_set() or 0 < self.max_tokens <= tokens
+        return self.stop.is_set() or 0 < self.max_tokens <= self.tokens
 
     def typed(self, context: Context) -> str | None:
         """What was typed since, if this generation still speaks of `context`; else None."""
@@ -165,6 +188,30 @@ def answer(
     shaped = shape.shape(prefix, suffix, written[:end])
     suggestion = Suggestion(shaped.text, shaped.overwrites, confidence) if shaped else None
     return Answer(suggestion, ready)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """As `Answer`, of a generation and its alternatives."""
+
+    first: Answer  # the generation's own
+    suggestions: Suggestions
+    ready: bool
+
+
+def answers(
+    generation: Generation, context: Context, trigger: Trigger, settings: Settings
+) -> Answers:
+    """Read what there is to choose from; a request that nobody made has no choice."""
+    asked = generation.candidates if trigger is Trigger.INVOKED else (generation,)
+    agreeing = [each for each in asked if each.typed(context) is not None]
+    read = [answer(each, context, trigger, settings) for each in agreeing]
+    found: dict[tuple[str, int], Suggestion] = {}
+    for each in read:
+        if each.suggestion:
+            found.setdefault((each.suggestion.text, each.suggestion.overwrites), each.suggestion)
+    ready = all(a.ready or g.done for a, g in zip(read, agreeing, strict=True))
+    return Answers(read[0], tuple(found.values()), ready)
 
 
 def _near(context: Context) -> tuple[str, str]:

@@ -65,5 +65,8 @@ class Suggestion:
     confidence: float
 
 
+Suggestions = tuple[Suggestion, ...]  # different ones, best first
+
+
 def _line_feeds(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")

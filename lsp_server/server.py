@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -25,11 +24,12 @@ from .cache import states_folder
 from .documents import Snapshot, UnknownDocument
 from .items import inline_item, plain_item
 from .neighbourhood import file_of
+from .parent import end_with
 from .priority import take_priority
 from .progress import Progress, shown
 from .project import Project
 from .protocol import Protocol
-from .requests import CompletionRequest, Cost, Suggestion, Trigger
+from .requests import CompletionRequest, Cost, Suggestions, Trigger
 from .rules import Verdict
 from .session import Session
 from .settings import Settings, read_settings
@@ -41,7 +41,6 @@ logger = logging.getLogger(__name__)
 STATUS = "stateline/didChangeStatus"
 USAGE = "stateline/usage"
 STATISTICS = "stateline.statistics"
-PARENT_POLL_S = 5.0
 _FILES = types.FileOperationRegistrationOptions(
     [types.FileOperationFilter(types.FileOperationPattern("**/*"), scheme="file")]
 )
@@ -195,7 +194,7 @@ def create_server() -> StatelineServer:
         for complaint in complaints:
             logger.warning("%s", complaint)
         if params.process_id:
-            server.spawn(_end_with(params.process_id))
+            server.spawn(end_with(params.process_id))
 
     @server.feature(types.INITIALIZED)
     def initialized(_: types.InitializedParams) -> None:
@@ -206,19 +205,20 @@ def create_server() -> StatelineServer:
         params: types.InlineCompletionParams,
     ) -> types.InlineCompletionList | None:
         request = _request(server, params, params.context.trigger_kind.value, params.context)
-        suggestion = await _suggest(server, request)
-        if request is None or suggestion is None:
+        suggestions = await _suggest(server, request)
+        if request is None or not suggestions:
             return None
-        item = inline_item(request, suggestion, server.protocol.encoding)
-        return types.InlineCompletionList([item])
+        encoding = server.protocol.encoding
+        items = [inline_item(request, each, encoding) for each in suggestions]
+        return types.InlineCompletionList(items)
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())
     async def completion(params: types.CompletionParams) -> types.CompletionList | None:
         request = _request(server, params, Trigger.AUTOMATIC.value, None)
-        suggestion = await _suggest(server, request)
-        if request is None or suggestion is None:
+        suggestions = await _suggest(server, request)
+        if request is None or not suggestions:
             return None
-        item = plain_item(request, suggestion, server.protocol.encoding)
+        item = plain_item(request, suggestions[0], server.protocol.encoding)
         return types.CompletionList(True, [item])
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
@@ -285,10 +285,10 @@ def _follow_files(server: StatelineServer) -> None:
         server.changed(uri for file in params.files for uri in (file.old_uri, file.new_uri))
 
 
-async def _suggest(server: StatelineServer, request: CompletionRequest | None) -> Suggestion | None:
+async def _suggest(server: StatelineServer, request: CompletionRequest | None) -> Suggestions:
     session = server.session
     if request is None or session is None or server.status.get("kind") == "Error":
-        return None
+        return ()
     return await session.suggest(request)
 
 
@@ -327,23 +327,3 @@ def _roots(params: types.InitializeParams) -> list[str]:
     if params.workspace_folders:
         return [folder.uri for folder in params.workspace_folders]
     return [params.root_uri] if params.root_uri else []
-
-
-async def _end_with(process_id: int) -> None:
-    """End this process when the client's ends without saying so."""
-    while _alive(process_id):
-        await asyncio.sleep(PARENT_POLL_S)
-    logger.warning("The client has ended; so does the server.")
-    os._exit(1)
-
-
-def _alive(process_id: int) -> bool:
-    if os.name == "nt":
-        return True  # signal 0 would end it there; the closed pipe must do
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

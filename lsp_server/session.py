@@ -14,24 +14,26 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from ..model.completer import Appetite, Completer, Context, Piece, Sampling, Usage
+from ..model.completer import Appetite, Completer, Context, Ended, Piece, Sampling, Usage
 from .enough import Enough
-from .generation import Generation, answer
+from .generation import Generation, answers
 from .idle import Idle
 from .neighbourhood import Neighbourhood
-from .requests import CompletionRequest, Cost, Suggestion, Trigger
+from .requests import CompletionRequest, Cost, Suggestions, Trigger
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
-BLOCK_DEADLINE_S = 0.15  # how long a finished first line waits for its block
+# How long a finished first line waits for its block, and a finished suggestion for alternatives.
+BLOCK_DEADLINE_S = 0.15
+CHOICES = 3  # suggestions at most, for who asked
 IDLE_S = 0.3  # of no request, before reading ahead
 # How long a cancelled request's writing waits to be taken up by a newer one. VS Code cancels at a
 # keystroke and asks again some 50 ms later.
@@ -79,34 +81,37 @@ class Session:
         """What the user might set better for the model that was loaded; mostly empty."""
         return self._completer.advice if self._completer else ""
 
-    async def suggest(self, request: CompletionRequest) -> Suggestion | None:
-        """The suggestion for a request; None if there is none or a newer request came."""
+    async def suggest(self, request: CompletionRequest) -> Suggestions:
+        """The suggestions for a request, best first; none if a newer request came.
+
+        Who did not ask gets one at most.
+        """
         if self._closed:
-            return None
+            return ()
         self._supersede(request)
         around = self.neighbourhood.around(request.snapshot.uri)
         context = replace(request.context, around=around)
         continued = self._continued(context, request.trigger)
         generation = continued or self._start(context, request)
         try:
-            suggestion = await self._answered(generation, context, request)
+            suggestions = await self._answered(generation, context, request)
             same = generation.typed(context) == ""  # then there is nothing else to be found
-            if continued and not same and suggestion is None and self._awaits(request):
+            if continued and not same and not suggestions and self._awaits(request):
                 # What was being written turned out to be of no use for this request.
                 continued, generation = None, self._start(context, request)
-                suggestion = await self._answered(generation, context, request)
+                suggestions = await self._answered(generation, context, request)
         except asyncio.CancelledError:
             self._loop.call_later(ABANDON_S, self._abandon, generation, request)
             raise
         if not self._awaits(request):
-            return None
+            return ()
         if continued:
             self._report(Cost(context.path, Usage(), "typed", request.number))
         if not generation.cold:
             self.read_ahead(request)
         elif continued:  # this request stopped the reading that `_finish` began
             self._idle.begin(request, 0)
-        return suggestion
+        return suggestions
 
     def read_ahead(self, request: CompletionRequest) -> None:
         """Once nothing is asked for a moment, read what the next request will need."""
@@ -171,8 +176,10 @@ class Session:
     def _supersede_writing(self, by: Generation | None) -> None:
         """Cancel the writing in progress unless it goes on for the newest request."""
         now = self._generation
-        if now is not None and now is not by and not now.ending:
-            now.cancel()
+        if now is None or now is by:
+            return
+        now.leave()
+        if now.cancelled:
             with contextlib.suppress(ValueError):  # there were too many since
                 self._recent.remove(now)
 
@@ -185,9 +192,11 @@ class Session:
 
     def _start(self, context: Context, request: CompletionRequest) -> Generation:
         self._supersede_writing(None)
-        enough = Enough(context.prefix, request.trigger, self._settings)
-        max_tokens = BLOCK_TOKENS if enough.block else LINE_TOKENS
-        generation = Generation(context, request, max_tokens)
+        count = CHOICES if request.trigger is Trigger.INVOKED else 1
+        enough = [Enough(context.prefix, request.trigger, self._settings) for _ in range(count)]
+        max_tokens = BLOCK_TOKENS if enough[0].block else LINE_TOKENS
+        others = tuple(Generation(context, request, max_tokens) for _ in enough[1:])
+        generation = Generation(context, request, max_tokens, alternatives=others)
         self._keep(generation)
         future = self._loop.run_in_executor(self._thread, self._write, generation, enough)
         future.add_done_callback(lambda f: self._finish(generation, f))
@@ -208,27 +217,28 @@ class Session:
 
     async def _answered(
         self, generation: Generation, context: Context, request: CompletionRequest
-    ) -> Suggestion | None:
+    ) -> Suggestions:
         deadline: float | None = None
         while self._awaits(request) and not generation.cancelled:
             if generation.typed(context) is None:
                 break
-            now = answer(generation, context, request.trigger, self._settings)
-            if now.ready or generation.done:
-                return now.suggestion
-            if now.suggestion is not None and request.trigger is Trigger.AUTOMATIC:
+            now = answers(generation, context, request.trigger, self._settings)
+            if now.ready:
+                return now.suggestions
+            automatic = request.trigger is Trigger.AUTOMATIC
+            if now.first.suggestion if automatic else now.first.ready or generation.done:
                 if deadline is None:
                     deadline = self._loop.time() + BLOCK_DEADLINE_S
                 if self._loop.time() >= deadline:
-                    return now.suggestion
+                    return now.suggestions
             left = None if deadline is None else deadline - self._loop.time()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(generation.change(), left)
-        return None
+        return ()
 
     def _abandon(self, generation: Generation, request: CompletionRequest) -> None:
-        if self._newest is request and not generation.ending:
-            generation.cancel()
+        if self._newest is request:
+            generation.leave()
 
     async def _appetite(self) -> Appetite:
         """The model's, once it is loaded."""
@@ -270,11 +280,19 @@ class Session:
         if self._completer is not None:
             self._completer.forget(files)
 
-    def _write(self, generation: Generation, enough: Enough) -> None:
+    def _write(self, generation: Generation, enough: Sequence[Enough]) -> None:
         if self._completer is None or generation.stop.is_set():
             return
+        stops = [each.stop for each in generation.candidates]
+        for told in self._pieces(self._completer, generation, stops):
+            if isinstance(told, Piece) and enough[told.candidate].after(told):
+                stops[told.candidate].set()  # before anybody sees it: see `Generation.ending`
+            self._tell(generation.add, told)
+
+    def _pieces(
+        self, completer: Completer, generation: Generation, stops: Sequence[Event]
+    ) -> Iterator[Piece | Ended | Usage]:
         sampling = Sampling(max_tokens=generation.max_tokens)
-        for piece in self._completer.complete(generation.context, sampling, generation.stop):
-            if isinstance(piece, Piece) and enough.after(piece):
-                generation.stop.set()  # before anybody sees the piece: see `Generation.ending`
-            self._tell(generation.add, piece)
+        if len(stops) > 1:
+            return completer.choices(generation.context, sampling, stops)
+        return completer.complete(generation.context, sampling, stops[0])

@@ -1,13 +1,13 @@
 """The seam between the language server and whatever writes completions.
 
-Owns the question (`Context`, `Sampling`), the answer (`Piece`, `Usage`), the `Completer`
+Owns the question (`Context`, `Sampling`), the answer (`Piece`, `Ended`, `Usage`), the `Completer`
 protocol and `Scripted`, its stand-in for tests. Plain data only: no torch, no LSP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Protocol
 
@@ -79,6 +79,15 @@ class Piece:
 
     text: str
     confidence: float  # the model's probability of this text given all before it, 0 to 1
+    candidate: int = 0  # which of several suggestions it is a part of
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Nothing more comes of one candidate, though others may go on."""
+
+    candidate: int
+    tokens_generated: int  # 0: or it never began
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,17 @@ class Writer(Protocol):
 class Completer(Writer, Protocol):
     """A writer that lives as long as a session, and keeps what it reads."""
 
+    def choices(
+        self, context: Context, sampling: Sampling, stops: Sequence[Event]
+    ) -> Iterator[Piece | Ended | Usage]:
+        """As `complete`, of as many candidates as there are `stops`: each stops its own.
+
+        Candidate 0 is what `complete` writes. The others begin with other tokens, the likeliest of
+        those that are worth it, and are greedy. The pieces of one are in order, and an `Ended`
+        follows them; then one Usage of all. Once all stops are set, at once the Usage.
+        """
+        ...
+
     @property
     def appetite(self) -> Appetite:
         """How much of the workspace is worth giving it."""
@@ -141,10 +161,17 @@ class Completer(Writer, Protocol):
 
 
 class Scripted:
-    """A completer that says what a function tells it to; for tests, never shipped as a model."""
+    """A completer that says what a function tells it to; for tests, never shipped as a model.
 
-    def __init__(self, script: Callable[[Context], Sequence[Piece]]) -> None:
-        self._script = script
+    `others` says what the candidates after the first one write.
+    """
+
+    def __init__(
+        self,
+        script: Callable[[Context], Sequence[Piece]],
+        others: Callable[[Context], Sequence[Sequence[Piece]]] = lambda context: (),
+    ) -> None:
+        self._script, self._others = script, others
         self.appetite = Appetite()
         self.runtime = "a script"
         self.advice = ""
@@ -163,6 +190,26 @@ class Scripted:
             count += 1
             yield piece
         yield Usage(tokens_read=1, tokens_generated=count)
+
+    def choices(
+        self, context: Context, sampling: Sampling, stops: Sequence[Event]
+    ) -> Iterator[Piece | Ended | Usage]:
+        """A piece of each candidate in turn."""
+        self.asked.append(context)
+        scripts = list(map(iter, (self._script(context), *self._others(context))))
+        scripts += [iter(())] * (len(stops) - len(scripts))
+        counts = [0] * len(stops)
+        going = list(range(len(stops)))
+        while going:
+            for candidate in list(going):
+                piece = next(scripts[candidate], None)
+                if piece is None or stops[candidate].is_set():
+                    going.remove(candidate)
+                    yield Ended(candidate, counts[candidate])
+                else:
+                    counts[candidate] += 1
+                    yield replace(piece, candidate=candidate)
+        yield Usage(tokens_read=1, tokens_generated=sum(counts))
 
     def warm(self, context: Context, stop: Event) -> Usage:
         self.warmed.append(context)

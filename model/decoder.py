@@ -1,34 +1,34 @@
 """Writing on from a state, token by token.
 
-Owns the loop: the tail that is imposed first, the memory's part in each prediction, when to stop.
-Knows no layout and no document; what it writes stays a checkpoint, should the user accept it.
+Owns the loop, and when to stop; what each token is and brings is `writing`'s, and several writings
+at once are `candidates`'. Knows no layout and no document; what it writes alone stays a checkpoint,
+should the user accept it.
 """
 
 from __future__ import annotations
 
-import codecs
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from . import memory
 from .archive import NO_FILES, Archive, Ids
+from .candidates import Candidates
 from .checkpoints import Place
-from .completer import Piece, Sampling, Usage
+from .completer import Ended, Piece, Sampling, Usage
 from .match import Match
 from .memory import Trust
 from .network import Waypoint
 from .reader import Reader
 from .reading import Prompt
-from .sampling import Vocabulary, choose
+from .sampling import Vocabulary
 from .shelf import Remembered
 from .speculation import Drafting, Standing
 from .tokenizer import Tokenizer
+from .writing import Writing, remembering
 
 
 class Decoder:
@@ -46,49 +46,55 @@ class Decoder:
     ) -> Iterator[Piece | Usage]:
         """First the prompt's tail, as whatever tokens the model likes; then new text."""
         began = time.perf_counter()
-        match = Match.of(prompt.seen, prompt.others) if self.trust else None
+        writing = self._writing(prompt, sampling)
         standing = Standing(self._reader.network, reached.state, reached.logits, self.drafting)
-        chain, left = prompt.chain, prompt.tail.encode()
-        generator = np.random.default_rng(sampling.seed) if sampling.temperature else None
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        read = generated = 0
+        chain = prompt.chain
         self._reader.checkpoints.drop_written()
-        while generated < sampling.max_tokens and not stop.is_set():
-            allowed = self._vocabulary.allowed(left)
-            if not len(allowed):
+        while not writing.full and not stop.is_set():
+            choice = writing.choose(standing.logits)
+            if choice is None:
                 break
-            choice = choose(self._mixed(standing.logits, match), allowed, sampling, generator)
-            if choice.token == self._vocabulary.end and not left:
+            piece = writing.take(choice)
+            if piece:
+                yield piece
+            if stop.is_set() or writing.full:
                 break
-            match = match.then(choice.token) if match else None
-            text = self._vocabulary.token_bytes[choice.token]
-            read, generated = (read + 1, generated) if left else (read, generated + 1)
-            new, left = text[len(left) :], left[len(text) :]
-            if new:
-                yield Piece(decoder.decode(new), choice.probability)
-            if stop.is_set() or generated == sampling.max_tokens:
-                break
-            if match:
-                standing.write(choice.token, match.length, match.continuation)
-            else:
-                standing.write(choice.token, 0, lambda _: [])
+            standing.write(choice.token, writing.certainty, writing.draft)
             chain = chain.then([choice.token])  # should the user accept it, it is read already
             reached = Remembered(Waypoint(standing.trail, standing.length), standing.logits)
             self._reader.checkpoints.keep(chain, chain.length, reached, Place.WRITTEN)
-        yield replace(
-            usage,
-            tokens_read=usage.tokens_read + read,
-            tokens_generated=generated,
-            write_ms=(time.perf_counter() - began) * 1000,
-        )
+        yield _cost(usage, [writing], began)
 
-    def _mixed(self, logits: NDArray[Any], match: Match | None) -> NDArray[Any]:
-        if self.trust is None or match is None:
-            return logits
-        return memory.mixed(logits, memory.recalled(match), self.trust, self._vocabulary.end)
+    def choices(
+        self,
+        reached: Remembered,
+        prompt: Prompt,
+        usage: Usage,
+        sampling: Sampling,
+        stops: Sequence[Event],
+    ) -> Iterator[Piece | Ended | Usage]:
+        """See `Completer`. What is written leaves no checkpoints: states of several are many."""
+        began = time.perf_counter()
+        several = Candidates(self._reader.network, self._writing(prompt, sampling), stops)
+        yield from several.write(reached)
+        yield _cost(usage, several.writings, began)
+
+    def _writing(self, prompt: Prompt, sampling: Sampling) -> Writing:
+        match = Match.of(prompt.seen, prompt.others) if self.trust else None
+        return Writing(self._vocabulary, self.trust, match, prompt.tail, sampling)
 
     def recalling(
         self, logits: NDArray[Any], past: Ids, others: Archive = NO_FILES
     ) -> NDArray[Any]:
         """Logits (v,) with what the memory says after `past`."""
-        return self._mixed(logits, Match.of(past, others) if self.trust else None)
+        match = Match.of(past, others) if self.trust else None
+        return remembering(logits, match, self.trust, self._vocabulary.end)
+
+
+def _cost(usage: Usage, writings: Sequence[Writing], began: float) -> Usage:
+    return replace(
+        usage,
+        tokens_read=usage.tokens_read + sum(each.read for each in writings),
+        tokens_generated=sum(each.generated for each in writings),
+        write_ms=(time.perf_counter() - began) * 1000,
+    )

@@ -19,8 +19,9 @@ from threading import Event
 from . import fim, memory
 from .appetite import read_appetite
 from .archive import NO_FILES, Ids
+from .candidates import Every
 from .chain import Chain
-from .completer import Appetite, Context, Piece, Sampling, Usage
+from .completer import Appetite, Context, Ended, Piece, Sampling, Usage
 from .decoder import Decoder
 from .errors import ModelFolderError
 from .folder import read_config, tokenizer_path
@@ -122,18 +123,19 @@ class Engine:
         self, context: Context, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
         """See `Completer`."""
-        began = time.perf_counter()
-        reading = self._reading(context)
-        head = reading.head or self._known_head(context)
-        prompt = self._prompt(context, reading, head, fim.LONGEST_TOKENS)
-        cold = self.reader.unread(prompt) > COLD_UNREAD_TOKENS
-        # Of the whole window, cold or not: the memory reads nothing.
-        seen = self._seen(prompt)
-        others = self._heads.archive(context.around) if self.decoder.trust else NO_FILES
-        prompt = self._cold_prompt(context, reading) if cold else prompt
-        prompt = replace(prompt, seen=seen, others=others)
-        usage = Usage(cold=cold, tokens_above=prompt.above, tokenise_ms=_ms_since(began))
-        yield from self._answer(prompt, usage, sampling, stop)
+        yield from self._answer(*self._asked(context), sampling, stop)
+
+    def choices(
+        self, context: Context, sampling: Sampling, stops: Sequence[Event]
+    ) -> Iterator[Piece | Ended | Usage]:
+        """See `Completer`."""
+        every = Every(stops)
+        prompt, usage = self._asked(context)
+        reached, usage = self._read(prompt, usage, every)
+        if reached is None or every.is_set():
+            yield usage
+        else:
+            yield from self.decoder.choices(reached, prompt, usage, sampling, stops)
 
     def complete_tokens(
         self, tokens: Sequence[int], tail: str, sampling: Sampling, stop: Event
@@ -182,6 +184,20 @@ class Engine:
             sums["states"] += 1
             sums["bytes"] += held.state.nbytes
         return found
+
+    def _asked(self, context: Context) -> tuple[Prompt, Usage]:
+        """What is to be read before writing: a cold layout if the whole one would take long."""
+        began = time.perf_counter()
+        reading = self._reading(context)
+        head = reading.head or self._known_head(context)
+        prompt = self._prompt(context, reading, head, fim.LONGEST_TOKENS)
+        cold = self.reader.unread(prompt) > COLD_UNREAD_TOKENS
+        # Of the whole window, cold or not: the memory reads nothing.
+        seen = self._seen(prompt)
+        others = self._heads.archive(context.around) if self.decoder.trust else NO_FILES
+        prompt = self._cold_prompt(context, reading) if cold else prompt
+        prompt = replace(prompt, seen=seen, others=others)
+        return prompt, Usage(cold=cold, tokens_above=prompt.above, tokenise_ms=_ms_since(began))
 
     def _prompts_to_read(self, context: Context, reading: Reading) -> list[tuple[Chain, Prompt]]:
         """The layouts to read, and the workspace part of each; the last is the one that is wanted.

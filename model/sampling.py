@@ -70,6 +70,17 @@ def choose(
     return Choice(int(allowed[index]), float(x[index] / x.sum(dtype=np.float64)))
 
 
+def ranked(logits: NDArray[Any], allowed: Ids, least: float) -> list[Choice]:
+    """Those of `allowed` (ids, at least one) with probability `least`, likeliest first."""
+    x = logits[allowed]  # (a,), a copy
+    x -= x.max()
+    np.exp(x, out=x)
+    x /= x.sum(dtype=np.float64)
+    likely = np.flatnonzero(x >= least)
+    order = likely[np.argsort(-x[likely], kind="stable")]
+    return [Choice(int(allowed[i]), float(x[i])) for i in order]
+
+
 def _sample(x: NDArray[np.float64], top_p: float, generator: np.random.Generator) -> int:
     """An index of logits x (a,), from the smallest set of likeliest tokens that holds top_p."""
     order = np.argsort(-x, kind="stable")

@@ -46,6 +46,10 @@ class Paced:
             yield piece
         yield Usage(tokens_generated=self.taken)
 
+    def choices(self, context, sampling, stops):
+        """One candidate; of the others nothing comes."""
+        return self.complete(context, sampling, stops[0])
+
     def warm(self, context, stop):
         self.warmed.append(context)
         self._waits.release()
@@ -82,9 +86,13 @@ def ask(session, *args, **kwargs):
     return asyncio.ensure_future(session.suggest(request(*args, **kwargs)))
 
 
+async def texts_of(task):
+    return [suggestion.text for suggestion in await task]
+
+
 async def text_of(task):
-    suggestion = await task
-    return suggestion and suggestion.text
+    """Of the best suggestion; None without one."""
+    return next(iter(await texts_of(task)), None)
 
 
 async def shown(session, *args, **kwargs):

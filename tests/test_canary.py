@@ -57,6 +57,7 @@ class Editor:
 
     async def reads(self):
         """All that it wants to read around the open file."""
+        await self.session.held()  # whatever the model was asked before has ended
         self.session.read_ahead(self.request())
         await asyncio.wait_for(self.session._idle._task, PATIENCE_S)
 

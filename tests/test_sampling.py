@@ -9,7 +9,7 @@ import pytest
 import tiny_model
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from stateline.model import decoder
+from stateline.model import writing
 from stateline.model.completer import Sampling
 from stateline.model.sampling import Vocabulary, choose
 
@@ -91,7 +91,7 @@ def test_an_engine_writes_the_tail_first_and_yields_the_rest(tail: str, monkeypa
         chosen.append(choice.token)
         return choice
 
-    monkeypatch.setattr(decoder, "choose", noted)
+    monkeypatch.setattr(writing, "choose", noted)
     engine = tiny_model.tiny_engine()
     asked = Sampling(temperature=1.0, max_tokens=6, seed=4)
     *pieces, usage = engine.complete_tokens(OURS.encode("import os\n"), tail, asked, Event())

@@ -65,14 +65,14 @@ def test_a_suggestion_comes_and_is_one_line_of_ghost_text(client: Client):
 def test_typing_through_needs_no_model(client: Client):
     uri, text = name("typed"), LOOP
     client.open(uri, "python", text)
-    (item,) = client.suggest(uri, len(text), invoked=True).items()
+    item, *_ = client.suggest(uri, len(text), invoked=True).items()
     # The cost of the writing is told when it ends, which may be after its first use.
     written = client.connection.wait_for(
         "stateline/usage", lambda p: (p["uri"], p["source"]) == (uri, "model"), deadline_s=60
     )
     after = client.connection.received.index(written) + 1
     client.change(uri, len(text), len(text), item.text[0])
-    (rest,) = client.suggest(uri, len(text) + 1, invoked=True).items()
+    rest, *_ = client.suggest(uri, len(text) + 1, invoked=True).items()
     assert rest.text == item.text[1:]
     usage = client.connection.wait_for(
         "stateline/usage",
@@ -81,6 +81,15 @@ def test_typing_through_needs_no_model(client: Client):
         after=after,
     )
     assert usage.params["source"] == "typed"
+
+
+def test_who_asks_may_choose_and_who_does_not_gets_one(client: Client):
+    uri, text = name("choices"), "import "
+    client.open(uri, "python", text)
+    offered = client.suggest(uri, len(text), invoked=True).items()
+    assert len({item.text for item in offered}) == len(offered) > 1
+    assert all(item.start == item.end == len(text) for item in offered)
+    assert client.suggest(uri, len(text)).items() == offered[:1]
 
 
 STRANGE = {
