@@ -1,6 +1,6 @@
 """A Mamba2 model computed by the native library: no torch, on a CPU.
 
-Owns `NativeNetwork`, its states and trails, and how weights are laid out for the library and kept
+Owns `NativeNetwork`, its trails, and how weights are laid out for the library and kept
 alive. Matrices of floats are used where they lie, mapped from their file; those in 8-bit blocks are
 copied, rows side by side, and what they are multiplied with is rounded to 16 bits a number. Knows
 no text, no file format and no checkpoint.
@@ -16,7 +16,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from ctypes import c_int32, c_void_p
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from .native_library import (
     Model,
     library,
 )
+from .native_state import NativeState, native_state
 from .network import Arrays, State, is_state, state_bytes
 from .weights import Stored, load_tensors
 
@@ -42,36 +42,6 @@ HELPFUL_THREADS = 16  # memory is the limit long before
 Floats = NDArray[np.float32]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class NativeState:
-    """All layers' rows and states, one after the other; nobody writes to it."""
-
-    config: Mamba2Config
-    numbers: Floats  # (state_floats,)
-
-    @cached_property
-    def address(self) -> int:
-        """Of the first number; asking NumPy takes as long as all the rest of a call."""
-        return int(self.numbers.ctypes.data)
-
-    @property
-    def nbytes(self) -> int:
-        return self.numbers.nbytes
-
-    def settled(self) -> NativeState:
-        """See `State`."""
-        return self
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """By name, in the shapes that `RecurrentState` has; views."""
-        found, at = {}, 0
-        for name, shape in self.config.state_shapes().items():
-            size = math.prod(shape)
-            found[name] = self.numbers[at : at + size].reshape(shape)
-            at += size
-        return found
 
 
 @dataclass
@@ -122,11 +92,6 @@ class NativeTrail:
         if left:
             raise ValueError(f"there are {length - left} tokens in this trail, not {length}")
         return state
-
-
-def _native(state: State) -> NativeState:
-    assert isinstance(state, NativeState)
-    return state
 
 
 class NativeNetwork:
@@ -199,7 +164,7 @@ class NativeNetwork:
     ) -> tuple[Floats, NativeState]:
         """See `Network`."""
         assert 0 <= wanted <= MOST_TOKENS
-        reached = _native(state)
+        reached = native_state(state)
         logits = np.empty((wanted, self.config.vocab_size), np.float32)
         last = max(0, len(tokens) - MOST_TOKENS)
         starts = [*range(0, last, MOST_TOKENS), last]
@@ -215,7 +180,7 @@ class NativeNetwork:
     ) -> tuple[Floats, list[State]]:
         """See `Network`."""
         logits = np.empty((len(tokens), self.config.vocab_size), np.float32)
-        before, after = list(map(_native, states)), [self.new_state() for _ in states]
+        before, after = list(map(native_state, states)), [self.new_state() for _ in states]
         for at in range(0, len(tokens), MOST_TOKENS):
             some = slice(at, at + MOST_TOKENS)
             ends = range(1, len(tokens[some]) + 1)
@@ -224,7 +189,7 @@ class NativeNetwork:
 
     def trail(self, state: State) -> NativeTrail:
         """See `Network`."""
-        return NativeTrail(self, _native(state))
+        return NativeTrail(self, native_state(state))
 
     # What a trail does.
 

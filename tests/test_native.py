@@ -22,7 +22,8 @@ from stateline.model.config import Mamba2Config
 from stateline.model.folder import read_config
 from stateline.model.mamba2 import Mamba2
 from stateline.model.native_library import ISA_VARIABLE, library
-from stateline.model.native_network import NativeNetwork, NativeState
+from stateline.model.native_network import NativeNetwork
+from stateline.model.native_state import NativeState
 from stateline.model.quantize import dequantize, quantize
 from stateline.model.weights import Stored, scale_shape
 
