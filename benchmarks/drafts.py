@@ -32,8 +32,8 @@ WAYS = ("until it is enough", f"{TOKENS} tokens")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("benchmarks.drafts", description=__doc__)
-    parser.add_argument("--cursors", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cursors", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     engine = Engine.open(PRETRAINED, threads=1)
