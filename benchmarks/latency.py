@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import math
 import statistics
 import sys
 from collections import defaultdict
@@ -22,6 +21,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from stateline.lsp_server.demo import SERVER
+from stateline.lsp_server.tally import nearest_ranks
 
 from .replay import flat, projects
 from .replay.engines import Project, played_on
@@ -61,11 +61,7 @@ class Percentiles:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Percentiles:
-        ranked = sorted(values)
-        if not ranked:
-            return cls(0, math.nan, math.nan, math.nan)
-        at = (math.ceil(len(ranked) * share) - 1 for share in (0.5, 0.95, 0.99))
-        return cls(len(ranked), *(ranked[index] for index in at))
+        return cls(len(values), *nearest_ranks(values, 0.5, 0.95, 0.99))
 
 
 def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER) -> int:

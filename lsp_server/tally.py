@@ -62,11 +62,13 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        ranked = sorted(values)
-        if not ranked:
-            return cls(0, math.nan, math.nan)
-        median, p95 = (ranked[math.ceil(len(ranked) * share) - 1] for share in (0.5, 0.95))
-        return cls(len(ranked), median, p95)
+        return cls(len(values), *nearest_ranks(values, 0.5, 0.95))
+
+
+def nearest_ranks(values: Sequence[float], *shares: float) -> list[float]:
+    """The values that these shares do not exceed (nearest rank); nan if there are none."""
+    ranked = sorted(values)
+    return [ranked[math.ceil(len(ranked) * s) - 1] if ranked else math.nan for s in shares]
 
 
 @dataclass(frozen=True)

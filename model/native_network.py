@@ -82,15 +82,16 @@ class NativeTrail:
 
     def state(self, length: int) -> NativeState:
         """See `network.Trail`."""
-        state, left = self._base, length
-        for reading in self._readings:
-            count = min(left, reading.count)
-            if count:
-                after = self._network.new_state()
-                self._network.replay(reading.log, count, state, after)
-                state, left = after, left - count
-        if left:
-            raise ValueError(f"there are {length - left} tokens in this trail, not {length}")
+        held = [reading.log[:, : reading.count] for reading in self._readings]
+        log = np.concatenate(held, axis=1) if held else np.empty((0, 0, 0), np.float32)
+        if length > log.shape[1]:
+            raise ValueError(f"there are {log.shape[1]} tokens in this trail, not {length}")
+        state = self._base
+        for first in range(0, length, MOST_TOKENS):  # many at once, however few were read at once
+            some = np.ascontiguousarray(log[:, first : min(length, first + MOST_TOKENS)])
+            after = self._network.new_state()
+            self._network.replay(some, some.shape[1], state, after)
+            state = after
         return state
 
 

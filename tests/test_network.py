@@ -196,7 +196,7 @@ def opened():
 
 
 text = "value = 1\\n" * 200
-around = Surroundings((), (), "/work", "/work/a.py", len(text))  # all of it is saved
+around = Surroundings((), (), "/project", "/project/a.py", len(text))  # all of it is saved
 context = Context(text, len(text), "a.py", around=around)
 first = opened()
 while first.warm(context, Event()).tokens_left:
