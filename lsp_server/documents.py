@@ -17,6 +17,7 @@ from lsprotocol import types
 from .positions import Encoding, LineIndex, without_lone_surrogates
 
 _log = logging.getLogger(__name__)
+_SHORT = 1_000  # characters that are compared
 
 
 class UnknownDocument(LookupError):  # noqa: N818 - it names a document, and says so in `raise`.
@@ -47,6 +48,15 @@ class Snapshot:
         return LineIndex.of(self.text)
 
 
+@dataclass(frozen=True)
+class Edit:
+    """`text[start:end]` became `new`. What both begin with is no part of it, if that is short."""
+
+    start: int
+    end: int
+    new: str = field(repr=False)
+
+
 class Documents:
     """What the editor has open, by the exact URI that it uses."""
 
@@ -64,19 +74,22 @@ class Documents:
         version: int,
         changes: Sequence[types.TextDocumentContentChangeEvent],
         encoding: Encoding,
-    ) -> None:
-        """Apply changes in order, each to the result of the one before.
+    ) -> list[Edit]:
+        """Apply changes in order, each to the result of the one before; the same as offsets.
 
         Ranges count code units of `encoding` and are clamped to the text. Versions are taken as
         they come: editors skip some. A change to a document that is not open is logged and ignored.
         """
         if (before := self._open.get(uri)) is None:
             _log.warning("Ignoring a change to %r, which the editor has not opened.", uri)
-            return
-        lines = before.lines
+            return []
+        lines, edits = before.lines, []
         for change in changes:
-            lines = _changed(lines, change, encoding)
+            edit = _edit(lines, change, encoding)
+            lines = lines.replaced(edit.start, edit.end, edit.new)
+            edits.append(edit)
         self._open[uri] = _snapshot(uri, version, before.language, lines)
+        return edits
 
     def close(self, uri: str) -> None:
         """Forget a document; one that is not open is none to forget."""
@@ -96,15 +109,20 @@ def _snapshot(uri: str, version: int, language: str, lines: LineIndex) -> Snapsh
     return snapshot
 
 
-def _changed(
+def _edit(
     lines: LineIndex, change: types.TextDocumentContentChangeEvent, encoding: Encoding
-) -> LineIndex:
-    text = without_lone_surrogates(change.text)
+) -> Edit:
+    new = without_lone_surrogates(change.text)
     if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-        return LineIndex.of(text)
+        return Edit(0, len(lines.text), new)
     # A range that ends before it starts breaks the rules; its two ends still say what is meant.
     start, end = sorted(
         lines.offset_of(position.line, position.character, encoding)
         for position in (change.range.start, change.range.end)
     )
-    return lines.replaced(start, end, text)
+    same = 0
+    if end - start <= _SHORT:
+        pairs = enumerate(zip(lines.text[start:end], new, strict=False))
+        shorter = min(end - start, len(new))
+        same = next((at for at, (old, char) in pairs if old != char), shorter)
+    return Edit(start + same, end, new[same:])

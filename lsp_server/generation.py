@@ -8,6 +8,7 @@ besides, for who asked for suggestions, is a generation each. Knows no threads a
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from threading import Event
@@ -20,6 +21,7 @@ from .settings import Settings
 # Closing characters that an editor puts right of the cursor, or lets the user type over.
 _AUTO_CLOSED = frozenset(")]}\"'`>")
 _MOST_AUTO_CLOSED = 4
+_HALF_WORD = re.compile(r"\w+\Z")
 
 
 @dataclass(eq=False)
@@ -171,8 +173,7 @@ def answer(
     """Read the answer to a request whose text agrees with the generation."""
     typed = len(generation.typed(context) or "")
     written = generation.written[typed:]
-    prefix, suffix = _near(context)
-    line = shape.first_line(prefix, written)
+    line = shape.first_line(_near(context)[0], written)
     if not line.finished and (not generation.done or generation.cut_short):
         return Answer(None, generation.done)  # nobody wants half a line
     confidence = generation.probability(typed, typed + line.end)
@@ -185,9 +186,39 @@ def answer(
         block = _whole_lines(generation, _near(base)[0], start)
         ready = block.finished or generation.done
         end = max(block.end + start - typed, line.end) if ready else line.end
-    shaped = shape.shape(prefix, suffix, written[:end])
-    suggestion = Suggestion(shaped.text, shaped.overwrites, confidence) if shaped else None
-    return Answer(suggestion, ready)
+    return Answer(_shaped(context, written[:end], confidence), ready)
+
+
+def growing(
+    generation: Generation, context: Context, trigger: Trigger, settings: Settings
+) -> Suggestion | None:
+    """What may be shown of an answer that is not ready: whole words; unasked, whole lines.
+
+    Nothing is shown unasked before the first line has passed for likely enough.
+    """
+    now = answer(generation, context, trigger, settings)
+    asked = trigger is Trigger.INVOKED
+    if now.ready or not (asked or now.suggestion):
+        return now.suggestion
+    typed = len(generation.typed(context) or "")
+    written = generation.written[typed:]
+    base = _block_base(generation, context, trigger) if settings.multi_line else None
+    line = shape.first_line(_near(context)[0], written)
+    end = line.end
+    if base is not None and line.finished:
+        start = typed if base is context else 0
+        extent = shape.block(_near(base)[0], generation.written[start:])
+        end = max(extent.end + start - typed, line.end)
+    part = written[:end]
+    if end == len(written):  # its end is in the making
+        part = _HALF_WORD.sub("", part) if asked else part[: max(part.rfind("\n"), line.end)]
+    confidence = generation.probability(typed, typed + line.end)
+    return _shaped(context, part.rstrip(), confidence)
+
+
+def _shaped(context: Context, text: str, confidence: float) -> Suggestion | None:
+    shaped = shape.shape(*_near(context), text)
+    return Suggestion(shaped.text, shaped.overwrites, confidence) if shaped else None
 
 
 @dataclass(frozen=True)

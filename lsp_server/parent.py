@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 5.0
 
 
-async def end_with(process_id: int) -> None:
-    """End this process when the client's ends without saying so."""
+async def end_with(process_id: int, last: Callable[[], None]) -> None:
+    """End this process when the client's ends without saying so; `last` is called before."""
     while _alive(process_id):
         await asyncio.sleep(POLL_S)
     logger.warning("The client has ended; so does the server.")
+    last()
     os._exit(1)
 
 

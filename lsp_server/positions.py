@@ -75,7 +75,7 @@ class LineIndex:
         begin, wanted = self.start_of(line), max(character, 0)
         # A character takes at least one unit, so this slice reaches far enough.
         head = self.text[begin : min(begin + wanted, self.end_of(line))]
-        return begin + _code_points_within(head, wanted, encoding)
+        return begin + code_points_within(head, wanted, encoding)
 
     def position_of(self, offset: int, encoding: Encoding) -> tuple[int, int]:
         """The LSP position (line, code units into it) of a code point offset.
@@ -143,8 +143,9 @@ def _code_units(text: str, encoding: Encoding) -> int:
     return len(text) if text.isascii() else len(text.encode(codec, "replace")) // size
 
 
-def _code_points_within(text: str, units: int, encoding: Encoding) -> int:
+def code_points_within(text: str, units: int, encoding: Encoding) -> int:
     """How many whole characters of `text` fit into so many code units."""
+    units = max(units, 0)
     if text.isascii():
         return min(len(text), units)
     codec, size = _CODECS[encoding]

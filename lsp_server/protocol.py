@@ -16,7 +16,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
-from .documents import Documents
+from .documents import Documents, Edit
+from .messages import MESSAGE_TYPES, teach
 from .positions import Encoding
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 CapabilityPolicy = Callable[[types.InitializeParams, types.ServerCapabilities], None]
 """Changes in place what is advertised to one client; the capabilities are made for it alone."""
+
+EditListener = Callable[[str, list[Edit]], None]
+"""Is told what changed in a document, before the feature for didChange is called."""
 
 _NOTEBOOK_METHODS = (
     types.NOTEBOOK_DOCUMENT_DID_OPEN,
@@ -53,8 +57,8 @@ class Protocol(LanguageServerProtocol):
     `documents` is up to date before a feature for didOpen, didChange or didClose is called.
     `encoding` is the unit of the client's positions, agreed on in `initialize`; the client's first
     choice that we know, else UTF-16. `capability_policy` is called at the end of `initialize`,
-    after the server's own feature for it. pygls' `workspace` knows folders only: its
-    `get_text_document` would read from the disk what the editor has changed since.
+    after the server's own feature for it; `edited` with each change. pygls' `workspace` knows
+    folders only: its `get_text_document` would read from the disk what the editor has changed.
     """
 
     def __init__(self, server: LanguageServer, converter: Converter) -> None:
@@ -63,6 +67,8 @@ class Protocol(LanguageServerProtocol):
         self.documents = Documents()
         self.encoding: Encoding = "utf-16"
         self.capability_policy: CapabilityPolicy = withhold_completion
+        self.edited: EditListener = lambda uri, edits: None
+        teach(converter)
         # Never advertised. They would keep a second store of texts, split into lines the wrong way.
         for method in _NOTEBOOK_METHODS:
             del self.fm.builtin_features[method]
@@ -92,7 +98,8 @@ class Protocol(LanguageServerProtocol):
     ) -> Generator[Any, Any, None]:
         """Change a document, then call the server's feature."""
         item = params.text_document
-        self.documents.change(item.uri, item.version, params.content_changes, self.encoding)
+        edits = self.documents.change(item.uri, item.version, params.content_changes, self.encoding)
+        self.edited(item.uri, edits)
         yield from self._call_feature(types.TEXT_DOCUMENT_DID_CHANGE, params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
@@ -102,6 +109,10 @@ class Protocol(LanguageServerProtocol):
         """Forget a document, then call the server's feature."""
         self.documents.close(params.text_document.uri)
         yield from self._call_feature(types.TEXT_DOCUMENT_DID_CLOSE, params)
+
+    def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
+        """LSP's type of a message, or ours."""
+        return MESSAGE_TYPES.get(method) or super().get_message_type(method)
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Read a message; a request that does not fit its type is answered with an error.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from .server import StatelineServer
+    from .host import StatelineServer
 
 
 def serve(port: int = 0, log: Path | None = None, log_level: str = "warning") -> NoReturn:
@@ -36,6 +36,7 @@ def serve(port: int = 0, log: Path | None = None, log_level: str = "warning") ->
             server.start_io()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
+    server.save_statistics()  # for clients that end without a word
     logging.shutdown()
     # Not sys.exit: that would wait for the engine's thread, which may be loading for seconds yet.
     os._exit(code)

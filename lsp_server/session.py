@@ -17,13 +17,15 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from ..model.completer import Appetite, Completer, Context, Ended, Piece, Sampling, Usage
+from .answering import Asking, Grown
 from .enough import Enough
-from .generation import Generation, answers
+from .generation import Generation
 from .idle import Idle
 from .neighbourhood import Neighbourhood
 from .requests import CompletionRequest, Cost, Suggestions, Trigger
@@ -81,10 +83,10 @@ class Session:
         """What the user might set better for the model that was loaded; mostly empty."""
         return self._completer.advice if self._completer else ""
 
-    async def suggest(self, request: CompletionRequest) -> Suggestions:
+    async def suggest(self, request: CompletionRequest, grown: Grown | None = None) -> Suggestions:
         """The suggestions for a request, best first; none if a newer request came.
 
-        Who did not ask gets one at most.
+        Who did not ask gets one at most. With `grown`, the best one is told while it is written.
         """
         if self._closed:
             return ()
@@ -94,12 +96,12 @@ class Session:
         continued = self._continued(context, request.trigger)
         generation = continued or self._start(context, request)
         try:
-            suggestions = await self._answered(generation, context, request)
+            suggestions = await self._answered(generation, context, request, grown)
             same = generation.typed(context) == ""  # then there is nothing else to be found
             if continued and not same and not suggestions and self._awaits(request):
                 # What was being written turned out to be of no use for this request.
                 continued, generation = None, self._start(context, request)
-                suggestions = await self._answered(generation, context, request)
+                suggestions = await self._answered(generation, context, request, grown)
         except asyncio.CancelledError:
             self._loop.call_later(ABANDON_S, self._abandon, generation, request)
             raise
@@ -216,25 +218,15 @@ class Session:
             self._idle.begin(request, 0)
 
     async def _answered(
-        self, generation: Generation, context: Context, request: CompletionRequest
+        self,
+        generation: Generation,
+        context: Context,
+        request: CompletionRequest,
+        grown: Grown | None,
     ) -> Suggestions:
-        deadline: float | None = None
-        while self._awaits(request) and not generation.cancelled:
-            if generation.typed(context) is None:
-                break
-            now = answers(generation, context, request.trigger, self._settings)
-            if now.ready:
-                return now.suggestions
-            automatic = request.trigger is Trigger.AUTOMATIC
-            if now.first.suggestion if automatic else now.first.ready or generation.done:
-                if deadline is None:
-                    deadline = self._loop.time() + BLOCK_DEADLINE_S
-                if self._loop.time() >= deadline:
-                    return now.suggestions
-            left = None if deadline is None else deadline - self._loop.time()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(generation.change(), left)
-        return ()
+        awaits = partial(self._awaits, request)
+        asking = Asking(request.trigger, self._settings, awaits, BLOCK_DEADLINE_S, grown)
+        return await asking.of(generation, context)
 
     def _abandon(self, generation: Generation, request: CompletionRequest) -> None:
         if self._newest is request:

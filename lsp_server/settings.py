@@ -18,7 +18,7 @@ _SIMILAR = 0.8  # of 1; `multiline` is, `editor` is not
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting there is; docs/settings.md says more about each."""
+    """Every setting there is; docs/settings.md says more about the user's."""
 
     model: str = ""  # a model folder; empty: the embedded model
     languages: tuple[str, ...] = ("python",)  # LSP language ids to complete in; "*" is all
@@ -29,8 +29,10 @@ class Settings:
     exclude: tuple[str, ...] = ()  # patterns of files that are never read, as in .gitignore
     threads: int = 0  # of the model; 0: as many as help
     priority: str = "normal"  # of the server's process; or "low"
-    ghost_text: bool = False  # the client draws inline completions without declaring them
-    report_usage: bool = False  # send `stateline/usage` after each request
+    # What the client says of itself, in the same place; docs/protocol.md.
+    editor: str = ""  # its name, if that matters
+    ghost_text: bool = False  # it draws inline completions without declaring them
+    report_usage: bool = False  # it wants `stateline/usage` after each request
 
     def completes(self, language: str) -> bool:
         return "*" in self.languages or language in self.languages
@@ -70,6 +72,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     ),
     "threads": ("threads", _whole(0, 256), "a whole number from 0 to 256"),
     "priority": ("priority", lambda v: v in ("normal", "low"), '"normal" or "low"'),
+    "editor": ("editor", lambda v: isinstance(v, str), "a name"),
     "reportUsage": ("report_usage", lambda v: isinstance(v, bool), "true or false"),
     "ghostText": ("ghost_text", lambda v: isinstance(v, bool), "true or false"),
 }

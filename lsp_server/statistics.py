@@ -1,6 +1,7 @@
-"""What this session cost so far: kept here, told to who asks, sent nowhere.
+"""What this session cost and was worth so far: kept here, told to who asks, sent nowhere.
 
-Owns the counts and the last few hundred figures of each kind. Knows no text and no clock.
+Owns the counts and the last few hundred figures of each kind, and what of them goes to the ledger.
+Knows no text and no clock.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
+from .ledger import Page, duration_class
 from .requests import Cost
 from .tally import Spread
 
@@ -23,13 +26,28 @@ _COUNTED = (
     "tokensReused",
     "tokensGenerated",
 )
+_WORTH = (
+    "offered",
+    "shown",
+    "accepted",
+    "acceptedWhole",
+    "acceptedLine",
+    "acceptedWord",
+    "charactersAccepted",
+    "lookedAfter30s",
+    "keptAfter30s",
+    "lookedAfter5min",
+    "keptAfter5min",
+)
 
 
 @dataclass
 class Statistics:
-    """Grows with every `Cost`."""
+    """Grows with every `Cost`, and with what becomes of suggestions."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    _latency: Counter[int] = field(default_factory=Counter)
+    _written: Counter[str] = field(default_factory=Counter)
     _last: deque[Cost] = field(default_factory=lambda: deque(maxlen=LAST))
 
     def add(self, cost: Cost) -> None:
@@ -47,11 +65,26 @@ class Statistics:
         if cost.source == "model":
             self._last.append(cost)
 
+    def count(self, name: str, amount: int) -> None:
+        """So much became of suggestions; `name` is one of `_WORTH`."""
+        self.counts[name] += amount
+
+    def answered(self, waited_ms: float) -> None:
+        """Somebody waited so long for something to look at."""
+        self._latency[duration_class(waited_ms)] += 1
+
+    def page(self, day: date) -> Page:
+        """What is new for the ledger since the last page."""
+        now = Counter({name: self.counts[name] for name in _WORTH})
+        page = Page(day, now - self._written, self._latency)
+        self._written, self._latency = now, Counter()
+        return page
+
     def as_json(self) -> dict[str, Any]:
         """For the client, and for a bug report: numbers only."""
         usages = [cost.usage for cost in self._last]
         return {
-            **{name: self.counts[name] for name in _COUNTED},
+            **{name: self.counts[name] for name in (*_COUNTED, *_WORTH)},
             "perRequest": {
                 "tokensRead": _plain([usage.tokens_read for usage in usages]),
                 "tokeniseMs": _plain([usage.tokenise_ms for usage in usages]),

@@ -2,8 +2,9 @@
 
 import pytest
 from lsprotocol import types
+from stateline.lsp_server import items
 from stateline.lsp_server.documents import Snapshot
-from stateline.lsp_server.items import inline_item, plain_item
+from stateline.lsp_server.editor import Editor
 from stateline.lsp_server.requests import CompletionRequest, Suggestion, Trigger
 
 
@@ -13,6 +14,16 @@ def asked(text: str, selected: str = "") -> CompletionRequest:
     snapshot = Snapshot("file:///a.py", 1, "python", text.replace("|", ""))
     start = text.rindex(".", 0, offset) + 1 if selected else 0
     return CompletionRequest(snapshot, offset, Trigger.AUTOMATIC, start, selected)
+
+
+def inline_item(request, suggestion, encoding, editor=None):
+    inserted = items.insertion(request, suggestion, editor or Editor())
+    return inserted and items.inline_item(request, inserted, encoding, "7")
+
+
+def plain_item(request, suggestion, encoding):
+    inserted = items.insertion(request, suggestion, Editor())
+    return items.plain_item(request, inserted, encoding, "7")
 
 
 def reach(range_: types.Range) -> tuple[int, int, int, int]:
@@ -67,3 +78,36 @@ def test_a_plain_entry_carries_the_word_before_it(text: str, label: str, word: s
     assert item.filter_text == (word or label)
     assert item.text_edit.new_text == f"{word}me = 1\nb"
     assert reach(item.text_edit.range) == (0, start, 0, len(text) - 1)
+
+
+BEHIND = Editor(replaces=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "overwrites", "written", "inserted"),
+    [
+        ("def add(|)", 1, "a, b)", "a, b"),
+        ("def add(|)", 1, "a, b):\n    return a + b", "a, b"),
+        ("def add(|)", 1, "a=(), b):\n    return (a + b)", "a=(), b):\n    return (a + b"),
+        ("f(|)", 1, "(a), b):\n    c", "(a), b"),
+        ("f('|')", 2, "a')", "a"),
+        ("f('|')", 2, "a', 'b'):\n    c", "a"),
+        ("f(|)  ", 3, "a)  ", "a"),
+        ("f(|)", 1, ")", None),
+        ("f(|)", 1, "):\n    a", None),
+        ("f(|)", 0, "a", "a"),
+        ("f(|  ", 2, "a)", "a)"),
+    ],
+)
+def test_who_inserts_behind_a_range_gets_what_stands_before_it(text, overwrites, written, inserted):
+    item = inline_item(asked(text), Suggestion(written, overwrites, 1.0), "utf-16", BEHIND)
+    assert (item and item.insert_text) == inserted
+    if item:
+        at = text.index("|")
+        assert reach(item.range) == (0, at, 0, at)
+
+
+def test_an_item_says_what_to_run_once_it_is_accepted():
+    for make in (inline_item, plain_item):
+        command = make(asked("x|"), Suggestion("y", 0, 1.0), "utf-16").command
+        assert (command.command, command.arguments) == ("stateline.didAcceptCompletion", ["7"])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from stateline.lsp_server.client import Client
@@ -11,6 +12,7 @@ from stateline.lsp_server.statistics import LAST, Statistics
 from stateline.model.completer import Usage
 from test_server import COMMAND, LOOP, ready
 
+DAY = date(2026, 11, 23)
 NOTHING = {"median": None, "p95": None}
 
 
@@ -43,7 +45,7 @@ def test_each_kind_of_cost_is_counted_where_it_belongs():
         cost("background", tokens_read=500),
     )
     spreads = found.pop("perRequest")
-    assert found == {
+    assert {name: count for name, count in found.items() if count} == {
         "requests": 2,
         "typedThrough": 1,
         "cold": 1,
@@ -90,3 +92,17 @@ def test_the_server_tells_numbers_and_no_text(tmp_path: Path):
     assert all(held["states"] > 0 and held["bytes"] > 0 for held in found["held"].values())
     assert all(isinstance(leaf, int | float | None) for leaf in leaves(found))
     assert "canary" not in json.dumps(found)
+
+
+def test_a_page_holds_what_is_new_since_the_last_one():
+    statistics = Statistics()
+    assert not statistics.page(DAY)
+    statistics.count("offered", 2)
+    statistics.answered(10.0)
+    page = statistics.page(DAY)
+    assert (page.day, page.counts, sum(page.latency.values())) == (DAY, {"offered": 2}, 1)
+    assert not statistics.page(DAY)
+    statistics.count("offered", 1)
+    statistics.count("accepted", 1)
+    assert statistics.page(DAY).counts == {"offered": 1, "accepted": 1}
+    assert statistics.as_json()["offered"] == 3
