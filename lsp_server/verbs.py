@@ -159,6 +159,38 @@ def state_forget(
 
 
 @app.command()
+def stats(
+    json_output: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    svg: Annotated[Path | None, typer.Option(help="Save it as a picture there.")] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Erase all that was counted.")] = False,
+) -> None:
+    """Say what suggestions were worth: shown, accepted, kept. Counted here, sent nowhere."""
+    from datetime import date
+
+    from . import ledger
+    from .stats import report, show
+
+    if forget:
+        typer.echo(f"{ledger.forget()} months were erased.")
+        return
+    pages = ledger.read()
+    if json_output:
+        import json
+
+        typer.echo(json.dumps(report(pages, date.today())))
+        return
+    from rich.console import Console
+
+    console = Console(record=svg is not None)
+    show(pages, date.today(), console)
+    if svg is not None:
+        try:
+            console.save_svg(str(svg), title="stateline stats")
+        except OSError as error:
+            fail(f"{svg} could not be written: {error.strerror or error}.")
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="A recipe; see model/training/smoke.toml.")],
     corpus: Annotated[Path, typer.Option(help="Where `stateline corpus build` put its shards.")],
