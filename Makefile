@@ -15,11 +15,11 @@ READY := $(VENV)/.stateline-ready
 NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest lint typecheck replay soak builds format clean distclean
+.PHONY: help setup demo test pytest lint typecheck replay soak builds vsix editors test-editors format clean distclean
 
 help: ## Print this list
 	@echo 'Usage: make TARGET [VENV=folder] [PYTHON=python3.x]'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-13s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make the virtual environment and install everything into it
 
@@ -47,6 +47,15 @@ soak: $(READY) ## Hours of typing, killing and editing: what CI runs a short for
 
 builds: $(READY) ## No compiler, old processors, one core, arm64: what CI runs a short form of
 	STATELINE_BUILDS=all $(BIN)/python -m pytest tests/test_builds.py -v -rPs $(ARGS)
+
+editors: $(READY) ## Put the editors of `make test-editors` into build/editors
+	$(BIN)/python tests/editors/install.py
+
+test-editors: editors ## Real VS Code, Neovim, Emacs, Helix and an LSP4J client
+	$(BIN)/python -m pytest tests/editors $(ARGS)
+
+vsix: ## Pack the VS Code extension into dist/; needs Node.js
+	cd editors/vscode && npm ci --no-audit --no-fund && npm run package
 
 format: $(READY) ## Format the code and repair what the linter can
 	$(BIN)/python -m ruff check --fix .

@@ -52,6 +52,11 @@ def _follow_files(server: StatelineServer) -> None:
     def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
         server.changed(change.uri for change in params.changes)
 
+    @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def did_change_workspace_folders(params: types.DidChangeWorkspaceFoldersParams) -> None:
+        event = params.event
+        server.move((each.uri for each in event.added), (each.uri for each in event.removed))
+
     @server.feature(types.WORKSPACE_DID_CREATE_FILES, _FILES)
     def did_create_files(params: types.CreateFilesParams) -> None:
         server.changed(file.uri for file in params.files)

@@ -94,8 +94,7 @@ class StatelineServer(LanguageServer):
 
     def start_session(self) -> None:
         take_priority(self.settings.priority)
-        roots = [Path(path) for uri in self.roots if (path := file_of(uri))]
-        self.project = Project(roots, self.settings.exclude, self._forget)
+        self.project = self._new_project()
         self.session = Session(
             self._open_completer, self.settings, self._report, self.project.neighbourhood
         )
@@ -107,6 +106,20 @@ class StatelineServer(LanguageServer):
         if self.session is not None and not self._loading:
             self._loading = True
             self.spawn(self._load(self.session.load()))
+
+    def move(self, added: Iterable[str], removed: Iterable[str]) -> None:
+        """Workspace folders came and went, by their URIs."""
+        gone = set(removed)
+        stay = [uri for uri in self.roots if uri not in gone]
+        self.roots = [*stay, *(uri for uri in added if uri not in stay)]
+        if self.session is not None and (old := self.project) is not None:
+            self.project = self._new_project()
+            self.session.move(self.project.neighbourhood)
+            self.spawn(asyncio.to_thread(old.close))
+
+    def _new_project(self) -> Project:
+        roots = [Path(path) for uri in self.roots if (path := file_of(uri))]
+        return Project(roots, self.settings.exclude, self._forget)
 
     def completes(self, snapshot: Snapshot) -> bool:
         """Whether this document gets completion; if its file may not be read, say why."""

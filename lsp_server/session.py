@@ -120,6 +120,12 @@ class Session:
         if not self._closed:
             self._idle.begin(request, IDLE_S)
 
+    def move(self, neighbourhood: Neighbourhood) -> None:
+        """The workspace is another one from now on."""
+        self._idle.close()
+        self.neighbourhood = neighbourhood
+        self._idle = Idle(neighbourhood, self._appetite, self._read_ahead)
+
     def forget(self, files: Collection[Path]) -> asyncio.Future[None]:
         """Drop all that was read from these files; done when no state and no cache has it."""
         self.neighbourhood.drop(files)
