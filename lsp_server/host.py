@@ -62,7 +62,7 @@ class StatelineServer(LanguageServer):
         self._loading = False
         self.statistics = Statistics()
         self.offers = self._new_offers()
-        self.warming = Warming(self._reading_progress, self.spawn)
+        self.warming = Warming(self._reading_progress, self.spawn, self._say_reading)
         self.status: dict[str, Any] = {}
         self.background: set[asyncio.Task[None]] = set()
         self.protocol.capability_policy = self._advertise
@@ -193,6 +193,10 @@ class StatelineServer(LanguageServer):
     def _reading_progress(self) -> Progress:
         self._readings += 1  # a token is good for one piece of work
         return Progress(self, f"stateline/read{self._readings}", "Stateline: reading files")
+
+    def _say_reading(self, busy: bool) -> None:
+        if self.status.get("kind") == "Normal":
+            self.say("Reading files" if busy else "Ready", busy=busy)
 
     def _forget(self, files: frozenset[Path]) -> None:
         if self.session is not None:

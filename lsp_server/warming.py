@@ -17,9 +17,13 @@ class Warming:
     """Follows what is left from report to report."""
 
     def __init__(
-        self, new: Callable[[], Progress], spawn: Callable[[Coroutine[Any, Any, None]], None]
+        self,
+        new: Callable[[], Progress],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        told: Callable[[bool], None] = lambda busy: None,
     ) -> None:
-        self._new, self._spawn = new, spawn
+        """`told` is told when it begins to be worth a word, and when it is over."""
+        self._new, self._spawn, self._told = new, spawn, told
         self._progress: Progress | None = None
         self._most_tokens = 0
         self._percentage = 0
@@ -29,6 +33,7 @@ class Warming:
         if self._progress is None and tokens >= WORTH_TELLING_TOKENS:
             self._most_tokens, self._percentage, self._progress = tokens, 0, self._new()
             self._spawn(self._progress.begin())
+            self._told(True)
         elif self._progress is not None and tokens:
             self._most_tokens = max(self._most_tokens, tokens)
             done = 100 * (self._most_tokens - tokens) // self._most_tokens
@@ -37,3 +42,4 @@ class Warming:
         elif self._progress is not None:
             self._progress.end()
             self._progress = None
+            self._told(False)

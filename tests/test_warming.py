@@ -131,3 +131,16 @@ def test_nothing_follows_an_end():
     client = Client()
     asyncio.run(work(client))
     assert client.heard == ["begin", "end"] * 2
+
+
+def test_the_status_is_busy_for_as_long():
+    told = []
+
+    async def work() -> None:
+        new = lambda: Progress(Client(window=None), "token", "Reading")  # noqa: E731
+        warming = Warming(new, lambda begin: begin.close(), told.append)
+        for tokens in (10, 8000, 6000, 1, 0, 20, 0):
+            warming.left(tokens)
+
+    asyncio.run(work())
+    assert told == [True, False]
