@@ -108,13 +108,13 @@ class Offers:
             offer.text = snapshot.text[offer.start : cursor] + rest
             offer.entered = offer.asked = cursor - offer.start
             ids.append(offer.id)
-        self._live = [each for each in self._offers if each in self._live or each.id in ids]
         return ids
 
     def _new(self, uri: str, cursor: int) -> Offer:
         self._made += 1
         offer = Offer(str(self._made), uri, cursor, "")
         self._offers.append(offer)
+        self._live = [*self._live[1 - MOST :], offer]
         self._count("offered", 1)
         return offer
 
