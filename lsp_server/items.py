@@ -36,10 +36,8 @@ def insertion(
         text, end = _before(text, document[at:end]), at
     if not text:
         return None
-    if "\r\n" in document:
-        text = text.replace("\n", "\r\n")
-    elif "\r" in document and "\n" not in document:
-        text = text.replace("\n", "\r")
+    if editor.breaks:
+        text = text.replace("\n", _break_of(document))
     if request.selected_text:  # the item must replace the popup's range and extend its text
         return Insertion(request.selected_text + text, request.selected_start, end)
     return Insertion(text, at, end)
@@ -75,6 +73,12 @@ def plain_item(
         insert_text_mode=types.InsertTextMode.AsIs,  # its lines are indented already
         command=_accepted(id_),
     )
+
+
+def _break_of(document: str) -> str:
+    if "\r\n" in document:
+        return "\r\n"
+    return "\r" if "\r" in document and "\n" not in document else "\n"
 
 
 def _before(text: str, right: str) -> str:

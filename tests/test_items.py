@@ -80,6 +80,12 @@ def test_a_plain_entry_carries_the_word_before_it(text: str, label: str, word: s
     assert reach(item.text_edit.range) == (0, start, 0, len(text) - 1)
 
 
+def test_neovim_has_no_line_breaks_in_its_buffers():
+    suggestion = Suggestion(":\n    c", 0, 1.0)
+    item = inline_item(asked("a\r\nif b|\r\n"), suggestion, "utf-16", Editor(breaks=False))
+    assert item.insert_text == ":\n    c"
+
+
 BEHIND = Editor(replaces=False)
 
 

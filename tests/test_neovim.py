@@ -1,7 +1,7 @@
 """The Neovim plugin in a real Neovim, against a scripted server and at the end the real one.
 
-Owns what a user of the plugin sees: the ghost, when it is asked for and when it goes, and what is
-said when something is wrong. Accepting and typing through are in test_neovim_accept.py.
+Owns what a user of the plugin sees: the ghost, when it is asked for and when it goes. Accepting
+and typing through are in test_neovim_accept.py, the server's life in test_neovim_server.py.
 """
 
 import sys
@@ -161,18 +161,6 @@ def test_a_buffer_can_be_switched_off(start_nvim):
     editor.wait_asked("xy")
 
 
-def test_status_is_kept_and_an_error_is_said_once(start_nvim):
-    editor = start_nvim()
-    for message, kind in [("no memory", "Error"), ("no memory", "Error"), ("warming", "Normal")]:
-        params = {"busy": True, "message": message, "kind": kind}
-        editor.tell("send", method="stateline/didChangeStatus", params=params)
-        params = {"type": 1, "message": "Stateline: no memory"}
-        editor.tell("send", method="window/showMessage", params=params)
-    editor.wait_status("warming")
-    editor.nvim.command("Stateline status")
-    assert editor.notified() == ["Stateline: no memory", "Stateline is on: warming."]
-
-
 def test_an_error_answered_is_said_once(start_nvim):
     editor = start_nvim()
     editor.script({"before": "x", "error": "model file is damaged"})
@@ -180,48 +168,6 @@ def test_an_error_answered_is_said_once(start_nvim):
     editor.wait(editor.notified, "the error")
     editor.wait_released()
     assert editor.notified() == ["Stateline: the server answered: model file is damaged"]
-
-
-def test_a_missing_command_is_said_once(start_nvim):
-    editor = start_nvim(cmd=["stateline-that-is-not-there", "lsp"], attach=False)
-    editor.wait(editor.notified, "the message")
-    editor.nvim.command("edit second.py")
-    editor.nvim.command("Stateline status")
-    said = (
-        "Stateline: the command `stateline-that-is-not-there` was not found; install it with "
-        '`pip install stateline` or set `cmd` in require("stateline").setup.'
-    )
-    assert editor.notified() == [said, said]  # by itself, and when asked for the status
-
-
-def test_a_missing_command_does_not_break_a_late_setup(start_nvim):
-    editor = start_nvim()
-    editor.lua("require('stateline').setup({ cmd = { 'stateline-that-is-not-there' } })")
-    editor.wait(editor.notified, "the message")
-
-
-LEFT_BEHIND = """
-    local keys = vim.tbl_map(function(m) return m.lhs end, vim.api.nvim_buf_get_keymap(0, 'i'))
-    local autocmds = vim.api.nvim_get_autocmds({ group = 'stateline', buffer = 0 })
-    return { keys, #autocmds }"""
-
-
-def test_a_crash_is_said_and_restart_repairs_it(nvim_with_ghost):
-    editor = nvim_with_ghost({"before": "x", "insertText": " = 1"})
-    editor.tell("exit", code=3)
-    editor.wait(editor.notified, "the message")
-    assert editor.notified() == [
-        "Stateline: the server stopped with exit code 3 (signal 0); type `:Stateline restart` to "
-        "start it again, `:LspLog` shows why."
-    ]
-    editor.wait(lambda: editor.nvim.vars["detached"] == 1, "the server to detach")
-    assert editor.ghost() == ""
-    assert editor.lua(LEFT_BEHIND) == [[], 0]
-    editor.nvim.command("Stateline restart")
-    editor.wait_attached(times=2)
-    editor.script({"before": "xy", "insertText": " = 2"})
-    editor.type("y")
-    editor.wait_ghost(" = 2")
 
 
 def test_setup_again_changes_the_keys(nvim_with_ghost):
@@ -234,21 +180,6 @@ def test_setup_again_changes_the_keys(nvim_with_ghost):
     editor.wait_ghost(" = 1")
     editor.keys("<C-l>")
     editor.wait_marked("x = 1|")
-
-
-def test_restart_disable_and_enable(start_nvim):
-    editor = start_nvim()
-    editor.nvim.command("Stateline restart")
-    editor.wait_attached(times=2)
-    editor.nvim.command("Stateline disable")
-    editor.wait(lambda: editor.nvim.vars["detached"] == 2, "the server to detach")
-    assert editor.lua(LEFT_BEHIND) == [[], 0]
-    editor.nvim.command("Stateline status")
-    assert editor.notified() == ["Stateline is off; `:Stateline enable` turns it on."]
-    editor.nvim.command("Stateline enable")
-    editor.wait_attached(times=3)
-    exits = [record for record in editor.received() if record.get("method") == "exit"]
-    assert len(exits) == 2  # asked to, not killed
 
 
 SCRIPTED_MODEL = """

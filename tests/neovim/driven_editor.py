@@ -6,6 +6,7 @@ waiting for a condition with a deadline. Knows the fake server's log and its not
 
 import contextlib
 import json
+import os
 import shutil
 import sys
 import time
@@ -19,9 +20,16 @@ DEADLINE_SECONDS = 15.0
 
 
 def find_nvim():
-    """The nvim next to this Python (the pinned wheel), else the one on PATH, else None."""
+    """STATELINE_NVIM, else the nvim next to this Python (the pinned wheel), else that on PATH."""
+    if chosen := os.environ.get("STATELINE_NVIM"):
+        return chosen
     beside = Path(sys.executable).with_name("nvim")
     return str(beside) if beside.exists() else shutil.which("nvim")
+
+
+def runtime_beside(nvim):
+    """The runtime files of a program that was unpacked elsewhere than where it was built for."""
+    return Path(nvim).resolve().parents[1] / "share" / "nvim" / "runtime"
 
 
 class DrivenEditor:
@@ -138,6 +146,15 @@ class DrivenEditor:
         """Gives the fake server its answers; it has them before any later request."""
         self.tell("answers", answers=answers)
 
+    def grow(self, text, *others, **answer):
+        """Sends what there is meanwhile of the answer that the fake server holds back."""
+        others = [{"insertText": other} for other in others]
+        self.tell("grow", insertText=text, others=others, **answer)
+
+    def told(self, method):
+        """The parameters of each message of this method that the fake server got."""
+        return [r["params"] for r in self.received() if r.get("method") == method]
+
     def received(self):
         """Everything the fake server has noted, oldest first."""
         if not self.log_path.exists():
@@ -160,14 +177,18 @@ def start_nvim(tmp_path, monkeypatch):
         pytest.skip("no nvim next to Python or on PATH")
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    if runtime_beside(find_nvim()).exists():
+        monkeypatch.setenv("VIMRUNTIME", str(runtime_beside(find_nvim())))
     started = []
 
-    def start(text="", encoding="utf-16", before_setup="", attach=True, **options):
+    def start(
+        text="", encoding="utf-16", before_setup="", attach=True, methods="growing", **options
+    ):
         file = tmp_path / "sample.py"
         file.write_bytes(text.encode())
         log = tmp_path / "received.jsonl"
         options.setdefault(
-            "cmd", [sys.executable, str(HERE / "fake_server.py"), str(log), encoding]
+            "cmd", [sys.executable, str(HERE / "fake_server.py"), str(log), encoding, methods]
         )
         editor = DrivenEditor(file, options, log, before_setup)
         started.append(editor)
@@ -184,11 +205,11 @@ def start_nvim(tmp_path, monkeypatch):
 def nvim_with_ghost(start_nvim):
     """Types `before` of an answer into a file with `text`, after `keys`; waits for its ghost."""
 
-    def show(answer, text="", keys="i", ghost=None, **options):
+    def show(answer, text="", keys="i", ghost=None, typed=None, **options):
         editor = start_nvim(text, **options)
         editor.script(answer)
         editor.keys(keys)
-        editor.type(answer["before"])
+        editor.type(answer["before"] if typed is None else typed)
         editor.wait_ghost(answer["insertText"] if ghost is None else ghost)
         return editor
 

@@ -5,7 +5,9 @@ cursor, when it is answered, and when the server dies. Writes every message it g
 JSON object per line. Knows nothing of Stateline; the plugin cannot tell the two apart.
 
 Steered by notifications: `test/answers` replaces the list of answers, `test/release` sends those
-held back and then the status "released", `test/send` sends any notification, `test/exit` exits.
+held back and then the status "released", `test/grow` sends an answer as what there
+is meanwhile of the newest request, `test/send` sends any notification, `test/exit` exits. With
+`at_once` on the command line it does not know `stateline/streamInlineCompletion`.
 """
 
 import json
@@ -14,6 +16,7 @@ import sys
 
 ENCODINGS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 UNIT_BYTES = {"utf-8": 1, "utf-16": 2, "utf-32": 4}
+AT_ONCE, GROWING = "textDocument/inlineCompletion", "stateline/streamInlineCompletion"
 
 
 def text_before(line, character, encoding):
@@ -35,10 +38,18 @@ def as_item(answer, position):
     return item
 
 
+def as_items(answer, position):
+    """One item, or one for each of the `others` too: each is what differs from the first."""
+    answers = [answer, *({**answer, **other} for other in answer.get("others", []))]
+    return [as_item(each, position) for each in answers]
+
+
 class FakeServer:
     """One connection: documents by full text, answers by the text before the cursor."""
 
-    def __init__(self, log_path, encoding):
+    def __init__(self, log_path, encoding, methods="growing"):
+        self.grows = methods == "growing"
+        self.newest = {}
         self.log = open(log_path, "a", encoding="utf-8")  # noqa: SIM115 - lives as long as we do
         self.encoding = encoding
         self.documents, self.answers, self.held = {}, [], []
@@ -61,17 +72,24 @@ class FakeServer:
         line = re.split(r"\r\n|\r|\n", text)[position["line"]]
         before = text_before(line, position["character"], self.encoding)
         self.note({"asked": before, "id": request_id, "params": params})
+        self.newest = params
         answer = next((a for a in self.answers if a["before"] == before), {})
         if "error" in answer:
-            reply = {"id": request_id, "error": {"code": -32603, "message": answer["error"]}}
+            error = {"code": answer.get("code", -32603), "message": answer["error"]}
+            reply = {"id": request_id, "error": error}
         elif "insertText" in answer:
-            reply = {"id": request_id, "result": {"items": [as_item(answer, position)]}}
+            reply = {"id": request_id, "result": {"items": as_items(answer, position)}}
         else:
             reply = {"id": request_id, "result": {"items": []} if "empty" in answer else None}
         if answer.get("hold"):
             self.held.append(reply)
         else:
             self.send(**reply)
+
+    def grow(self, answer):
+        value = {"items": as_items(answer, self.newest["position"])}
+        params = {"token": self.newest["partialResultToken"], "value": value}
+        self.send(method="$/progress", params=params)
 
     def note(self, record):
         self.log.write(json.dumps(record) + "\n")
@@ -90,8 +108,13 @@ class FakeServer:
             self.documents[params["textDocument"]["uri"]] = params["textDocument"]["text"]
         elif method == "textDocument/didChange":
             self.documents[params["textDocument"]["uri"]] = params["contentChanges"][-1]["text"]
-        elif method == "textDocument/inlineCompletion":
+        elif method == AT_ONCE or (method == GROWING and self.grows):
             self.complete(request_id, params)
+        elif method == GROWING:
+            error = {"code": -32601, "message": "Method Not Found"}
+            self.send(id=request_id, error=error)
+        elif method == "test/grow":
+            self.grow(params)
         elif method == "test/answers":
             self.answers = params["answers"]
         elif method == "test/release":
@@ -114,4 +137,4 @@ class FakeServer:
 
 
 if __name__ == "__main__":
-    FakeServer(*sys.argv[1:3]).serve()
+    FakeServer(*sys.argv[1:4]).serve()

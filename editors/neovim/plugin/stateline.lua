@@ -1,15 +1,12 @@
--- What exists before `setup`: the colour and the command. It starts nothing.
+-- What exists before `setup`: the colours and the command. It starts nothing.
 vim.api.nvim_set_hl(0, 'StatelineGhost', { link = 'Comment', default = true })
+vim.api.nvim_set_hl(0, 'StatelineHint', { link = 'NonText', default = true })
 
-local verbs = { 'enable', 'disable', 'restart', 'status' }
 vim.api.nvim_create_user_command('Stateline', function(command)
-  local verb = command.args
-  if vim.list_contains(verbs, verb) then return require('stateline').command(verb) end
-  vim.notify('Stateline: say ' .. table.concat(verbs, ', ') .. '.', vim.log.levels.ERROR)
+  require('stateline.commands').run(table.concat(command.fargs, ' '))
 end, {
-  nargs = 1,
+  nargs = '+',
+  bar = true,
   desc = 'Stateline: turn completion on or off, restart its server, say what it does here',
-  complete = function(lead)
-    return vim.tbl_filter(function(verb) return vim.startswith(verb, lead) end, verbs)
-  end,
+  complete = function(lead, line) return require('stateline.commands').complete(lead, line) end,
 })

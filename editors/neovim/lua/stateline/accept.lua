@@ -2,6 +2,7 @@
 -- The edit replaces exactly the range of the server's item, at once or piece by piece.
 local api = vim.api
 local ghost = require('stateline.ghost')
+local tell = require('stateline.tell')
 local M = {}
 
 --- The leading part of `rest` that one key press takes; never empty.
@@ -24,10 +25,8 @@ function M.take(what)
   local col = #lines[#lines] + (#lines == 1 and now.col or 0)
   api.nvim_win_set_cursor(0, { now.row + #lines, col })
   ghost.refresh()
-  local client = vim.lsp.get_client_by_id(now.suggestion.client_id)
-  if complete and client and now.suggestion.command then
-    client:exec_cmd(now.suggestion.command, { bufnr = now.suggestion.buf })
-  end
+  if complete then return tell.took_all(now.suggestion) end
+  tell.took_part(now.suggestion, #now.rest - #piece)
 end
 
 --- The keys that accept, for an `expr` mapping; nil when there is no ghost.

@@ -1,10 +1,13 @@
 -- The ghost: what a suggestion still adds at the cursor, and how that is drawn.
--- Knows buffers and extmarks; nothing of requests, keys and edits. Columns are bytes.
+-- Knows buffers and extmarks; nothing of requests, keys and edits. Columns are bytes. There may be
+-- several suggestions for a place; one of them is the ghost.
 local api = vim.api
 local M = {}
 
 local namespace = api.nvim_create_namespace('stateline')
-local shown = nil ---@type stateline.Suggestion?
+local known = {} ---@type stateline.Suggestion[] those that fit the text
+local index = 1 -- of the one that is shown
+local picked = false -- the user chose this one among several
 
 ---@class stateline.Suggestion a proposal, tied to the text on both sides of its range
 ---@field buf integer
@@ -14,10 +17,12 @@ local shown = nil ---@type stateline.Suggestion?
 ---@field tail string the part of the range right of the cursor (an auto-closed bracket)
 ---@field after string the line behind the range
 ---@field client_id integer
----@field command? lsp.Command to be run once all of it is accepted
+---@field id? string what the server calls it
+---@field item lsp.InlineCompletionItem as the server sent it
 
 --- Reads an item answered for the cursor at (row, col); nil if its range is not around the cursor.
 function M.suggestion(item, client, buf, row, col)
+  if type(item.insertText) ~= 'string' then return nil end -- a snippet; our server sends none
   local from, to = col, col
   local line = api.nvim_buf_get_lines(buf, row, row + 1, true)[1]
   if item.range then
@@ -34,7 +39,8 @@ function M.suggestion(item, client, buf, row, col)
     tail = line:sub(col + 1, to),
     after = line:sub(to + 1),
     client_id = client.id,
-    command = item.command,
+    id = vim.tbl_get(item, 'command', 'arguments', 1),
+    item = item,
   }
 end
 
@@ -84,6 +90,10 @@ local function draw(buf, row, col, rest, tail)
     local text = { virt_text = { { piece[2], 'StatelineGhost' } }, virt_text_pos = 'inline' }
     mark(col + piece[1], text, i == 1 and below or nil)
   end
+  if #known > 1 then
+    local count = { ('(%d/%d)'):format(index, #known), 'StatelineHint' }
+    mark(col, { virt_text = { count }, virt_text_pos = 'eol' })
+  end
   if passed < #tail then -- it goes away or moves to a later line: cover it
     local blank = (' '):rep(vim.fn.strdisplaywidth(tail:sub(passed + 1)))
     mark(col + passed, { virt_text = { { blank } }, virt_text_pos = 'overlay' })
@@ -93,34 +103,76 @@ local function draw(buf, row, col, rest, tail)
   if missing > 0 then vim.fn.winrestview({ topline = vim.fn.line('w0') + missing }) end
 end
 
-function M.hide()
-  if shown and api.nvim_buf_is_valid(shown.buf) then
-    api.nvim_buf_clear_namespace(shown.buf, namespace, 0, -1)
-  end
-  shown = nil
+local function clear()
+  local buf = known[1] and known[1].buf
+  if buf and api.nvim_buf_is_valid(buf) then api.nvim_buf_clear_namespace(buf, namespace, 0, -1) end
 end
 
---- The suggestion, what it still adds at the cursor, and where; nil when nothing is shown.
+function M.hide()
+  clear()
+  known, index, picked = {}, 1, false
+end
+
+--- The suggestion shown, what it still adds at the cursor, and where; nil when nothing is shown.
 function M.current()
-  if not shown or api.nvim_get_current_buf() ~= shown.buf then return nil end
+  local s = known[index]
+  if not s or api.nvim_get_current_buf() ~= s.buf then return nil end
   local row, col = unpack(api.nvim_win_get_cursor(0))
-  local rest, tail = fit(shown, row - 1, col)
-  return rest and { suggestion = shown, row = row - 1, col = col, rest = rest, tail = tail }
+  local rest, tail = fit(s, row - 1, col)
+  return rest and { suggestion = s, row = row - 1, col = col, rest = rest, tail = tail }
+end
+
+--- Forgets the suggestions that do not fit any more. If the shown one goes, another may come.
+local function sift()
+  local kept, at, buf = {}, 0, api.nvim_get_current_buf()
+  local row, col = unpack(api.nvim_win_get_cursor(0))
+  for i, s in ipairs(known) do
+    if s.buf == buf and fit(s, row - 1, col) then table.insert(kept, s) end
+    if i == index and kept[#kept] == s then at = #kept end
+  end
+  known, index, picked = kept, math.max(at, 1), picked and at > 0
 end
 
 --- Draws what is left of the suggestion after the text or the cursor changed, or hides it.
 function M.refresh()
+  clear()
+  sift()
   local now = M.current()
   if not now then return M.hide() end
-  api.nvim_buf_clear_namespace(shown.buf, namespace, 0, -1)
-  draw(shown.buf, now.row, now.col, now.rest, now.tail)
+  draw(now.suggestion.buf, now.row, now.col, now.rest, now.tail)
 end
 
----@param suggestion? stateline.Suggestion nil hides
-function M.show(suggestion)
+--- Shows the first of these, or nothing if there is none.
+---@param suggestions stateline.Suggestion[]
+function M.show(suggestions)
   M.hide()
-  shown = suggestion
+  known = suggestions
   M.refresh()
+end
+
+--- The same suggestions, as they have grown meanwhile; the one shown stays the same one.
+function M.grow(suggestions)
+  clear()
+  known, index = suggestions, math.min(index, #suggestions)
+  M.refresh()
+end
+
+--- Shows the suggestion `step` further on; false if there is no other.
+function M.cycle(step)
+  if #known < 2 or not M.current() then return false end
+  index, picked = (index - 1 + step) % #known + 1, true
+  M.refresh()
+  return true
+end
+
+--- Whether the user chose what is shown among several.
+function M.picked() return picked end
+
+--- Whether the ghost says all that `suggestion` says, and maybe more.
+function M.covers(suggestion)
+  local now = M.current()
+  local rest = now and suggestion and fit(suggestion, now.row, now.col)
+  return rest and vim.startswith(now.rest, rest) or false
 end
 
 return M
