@@ -93,17 +93,21 @@ async def _inline(
     if asked is None:
         return None
     encoding = server.protocol.encoding
+    told = False
 
     def listed(found: Sequence[tuple[Insertion, str]]) -> types.InlineCompletionList:
         items = [inline_item(asked.request, inserted, encoding, id_) for inserted, id_ in found]
         return types.InlineCompletionList(items)
 
     def more(suggestion: Suggestion) -> None:
+        nonlocal told
         if grown is not None and (found := asked.made([suggestion])):
+            told = True
             grown(listed(found))
 
     found = await asked.suggestions(more if grown else None)
-    return listed(found) if found else None
+    # Nothing after something takes that back: its end has shown that it was not fit to be shown.
+    return listed(found) if found or told else None
 
 
 class _Asked:
