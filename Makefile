@@ -15,7 +15,7 @@ READY := $(VENV)/.stateline-ready
 NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest lint typecheck replay soak builds vsix editors test-editors format clean distclean
+.PHONY: help setup demo test pytest lint typecheck replay soak builds vsix editors test-editors pictures format clean distclean
 
 help: ## Print this list
 	@echo 'Usage: make TARGET [VENV=folder] [PYTHON=python3.x]'
@@ -53,6 +53,10 @@ editors: $(READY) ## Put the editors of `make test-editors` into build/editors
 
 test-editors: editors ## Real VS Code, Neovim, Emacs, Helix and an LSP4J client
 	$(BIN)/python -m pytest tests/editors $(ARGS)
+
+pictures: editors ## Draw the pictures of README and docs again, in the real editors
+	$(BIN)/python tests/editors/neovim/picture.py
+	$(BIN)/python tests/editors/vscode/pictures.py
 
 vsix: ## Pack the VS Code extension into dist/; needs Node.js
 	cd editors/vscode && npm ci --no-audit --no-fund && npm run package
