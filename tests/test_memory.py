@@ -194,13 +194,43 @@ def test_without_weight_or_memory_the_model_speaks_alone():
 
 
 @pytest.mark.parametrize(
-    ("length", "confidence", "cell"),
-    [(1, 0.0, (0, 0)), (2, 0.1, (1, 1)), (6, 0.98, (4, 6)), (9, 0.09, (5, 0)), (16, 0.5, (7, 3))],
+    ("size", "length", "confidence", "cell"),
+    [
+        (0, 1, 0.0, (0, 0, 0)),
+        (127, 2, 0.1, (0, 1, 1)),
+        (128, 6, 0.98, (1, 4, 6)),
+        (512, 9, 0.09, (2, 5, 0)),
+        (99_999, 16, 0.5, (3, 7, 3)),
+    ],
 )
-def test_a_bound_belongs_to_the_cell_above(length: int, confidence: float, cell: tuple[int, int]):
+def test_a_bound_belongs_to_the_cell_above(size, length, confidence, cell):
     weights = np.zeros(memory.SHAPE)
     weights[cell] = 0.25
-    assert Trust(weights).weight(length, confidence) == 0.25
+    assert Trust(weights).weight(size, length, confidence) == 0.25
+
+
+def test_the_size_is_that_of_all_there_is_to_recall():
+    alone = recall(history([6, 7, 6], NONE))
+    assert alone is not None
+    assert alone.size == 3
+
+
+def test_a_table_without_sizes_serves_for_all(tmp_path: Path):
+    table = np.full(memory.SHAPE[1:], 0.5)
+    (tmp_path / memory.FILE).write_text(json.dumps(table.tolist()))
+    trust = read_trust(tmp_path)
+    assert trust is not None
+    assert trust.weights.shape == memory.SHAPE
+    assert {trust.weight(size, 3, 0.5) for size in (1, 200, 1000, 5000)} == {0.5}
+
+
+def test_what_is_learned_of_one_size_is_told_apart_and_what_is_not_seen_is_shared():
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 2, 20_000)
+    by_them = rng.random(20_000) < np.where(cells == 0, 0.8, 0.1)
+    mine, theirs = np.where(by_them, 0.001, 0.5), np.where(by_them, 0.5, 0.001)
+    weights = likeliest(mine, theirs, cells, np.array([0.4, 0.4, 0.4]), 50.0)
+    assert weights == pytest.approx([0.8, 0.1, 0.4], abs=0.02)
 
 
 def test_the_table_is_kept_beside_the_model(tmp_path: Path):
@@ -238,7 +268,7 @@ def test_weights_go_to_whoever_is_right():
     cells = rng.integers(0, 2, 4_000)
     by_them = rng.random(4_000) < np.where(cells == 0, 0.8, 0.1)
     mine, theirs = np.where(by_them, 0.001, 0.5), np.where(by_them, 0.5, 0.001)
-    weights = likeliest(mine, theirs, cells, 3)
+    weights = likeliest(mine, theirs, cells, np.full(3, 0.3))
     assert weights == pytest.approx([0.8, 0.1, 0.3], abs=0.03)  # nothing was seen of the third
 
 
@@ -251,5 +281,5 @@ def test_a_model_that_knows_nothing_learns_to_trust_its_memory():
     torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
     trust = learn(Engine(TorchNetwork(model), tokenizer), iter([[0, *ids]]))
     assert trust.weights.shape == memory.SHAPE
-    assert trust.weight(memory.LONGEST_TOKENS, 0.0) > 0.9
-    assert trust.weight(memory.LONGEST_TOKENS, 1.0) == pytest.approx(0.3)  # was never so sure
+    assert trust.weight(200, memory.LONGEST_TOKENS, 0.0) > 0.9
+    assert trust.weight(200, memory.LONGEST_TOKENS, 1.0) == pytest.approx(0.3)  # was never so sure

@@ -35,7 +35,7 @@ from ..sampling import Vocabulary
 from ..tokenizer import TokenizedText, Tokenizer
 from .corpus import HELDOUT, read, shards
 from .kneser_ney import ORDER, Floats, Ints, Ngram, count, estimate
-from .trust import learning_texts, likeliest
+from .trust import PRIOR, learning_texts, likeliest
 
 _TRUST = "trust.json"
 
@@ -125,7 +125,8 @@ def learn_trust(ngram: Ngram, texts: Iterable[Sequence[int]]) -> Cached:
     columns = zip(*(_both(ngram, ids) for ids in texts), strict=True)
     mine, caches, cells = (np.concatenate(column) for column in columns)
     order = len(ngram.levels)
-    return Cached(ngram, likeliest(mine, caches, cells, order * order).reshape(order, order))
+    weights = likeliest(mine, caches, cells, np.full(order * order, PRIOR))
+    return Cached(ngram, weights.reshape(order, order))
 
 
 class NgramCompleter:

@@ -25,7 +25,7 @@ from ..quantize import save_quantized
 from ..torch_network import TorchNetwork
 from .curve import draw
 from .trainer import AVERAGED
-from .trust import LEARNING_TEXTS, learn, learning_texts
+from .trust import LEARNING_TEXTS, all_texts, learn
 
 WEIGHTS = "model.safetensors"
 # The evaluation of small models: other files help the memory as far as was measured, the state not
@@ -53,7 +53,7 @@ def release(run: Path, out: Path, texts: int = LEARNING_TEXTS) -> None:
         shutil.copyfile(run / name, out / name)
     save_quantized(load_file(better_weights(run)), out / WEIGHTS)
     engine = Engine.open(out, network=TorchNetwork.load)
-    write_trust(learn(engine, learning_texts(engine.tokenizer, texts)), out)
+    write_trust(learn(engine, all_texts(engine.tokenizer, texts)), out)
     write_appetite(SMALL_APPETITE, out)
     draw(run / "log.jsonl", out / "loss.png")
 
