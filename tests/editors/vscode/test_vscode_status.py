@@ -1,0 +1,137 @@
+"""The status bar of VS Code, its menu, and what becomes of the server.
+
+Owns what a user sees when the server is missing, slow, broken, killed or switched off.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+pytest_plugins = ["vscode_fixtures"]
+
+from patience import wait_until  # noqa: E402 - beside this file
+
+TRIGGER = "Control+Alt+g"
+AUTOMATIC = 2
+
+
+def test_loading_then_ready(editor, script):
+    script.set("slow")
+    editor.choose("Restart the Server")
+    editor.wait_status("Loading the model")
+    script.let_go()
+    editor.wait_status("Ready")
+
+
+def test_a_broken_model_says_so_and_can_be_loaded_again(editor, script):
+    script.set("broken")
+    editor.choose("Restart the Server")
+    editor.wait_status("There is no model in /nowhere")
+    script.clear("broken")
+    editor.choose("Load the model again")  # the server's own entry
+    editor.wait_status("Ready")
+
+
+def test_off_and_on(editor, script):
+    script.writes(["x = ", ["1\n"]])
+    editor.open("off.py")
+    pid = script.pid()
+    editor.choose("Turn Off")
+    editor.wait_status("Off")
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "end of the server")
+    editor.choose("Turn On")
+    editor.wait_status("Ready")
+    editor.focus()
+    editor.type("x = ")
+    editor.wait_ghost("1")
+
+
+def test_off_for_a_language(editor, script):
+    editor.open("notes.txt")
+    editor.wait_status("Off for plaintext")
+    editor.open("language.py")
+    editor.wait_status("Ready")
+    editor.choose("Turn Off for python")
+    editor.wait_status("Off for python")
+    editor.choose("Turn On for python")
+    editor.wait_status("Ready")
+    assert script.received("initialize")[-1]["initializationOptions"]["languages"] == ["python"]
+
+
+def test_snooze(editor, script):
+    script.writes(["x = ", ["1\n"]])
+    editor.open("snooze.py")
+    editor.choose("Snooze for 5 Minutes")
+    editor.wait_status("Silent for 5 min")
+    editor.focus()
+    for count, key in enumerate("x = 2\nx = ", 1):
+        editor.type(key)
+        script.wait_received("textDocument/didChange", count)
+    assert AUTOMATIC not in script.kinds()
+    editor.press(TRIGGER)  # who asks is answered all the same
+    editor.wait_ghost("1")
+    editor.choose("Cancel Snooze")
+    editor.wait_status("Ready")
+
+
+def test_statistics_and_log(editor, script):
+    editor.choose("Statistics")
+    editor.wait_text("shown 3, accepted 2")
+    editor.choose("Show Log")
+    editor.wait_on_page("Stateline")
+
+
+def test_settings_reach_the_server(editor, script):
+    changed = {"stateline.memoryMiB": 64, "stateline.exclude": ["*.gen.py"]}
+    editor.restart_with(changed, script.pid)
+    options = script.wait_received("initialize")[-1]["initializationOptions"]
+    assert (options["memoryMiB"], options["exclude"]) == (64, ["*.gen.py"])
+
+
+def test_a_killed_server_comes_back_and_no_text_is_lost(editor, script):
+    script.writes(["x = ", ["1\n"]])
+    path = editor.open("killed.py")
+    script.set("held")
+    editor.type("y = 2")
+    script.kill()
+    editor.type("3")
+    editor.wait_status("has crashed and is started again")
+    editor.type("4")
+    script.let_go()
+    editor.wait_status("Ready")
+    editor.press("Enter")
+    editor.type("x = ")
+    editor.wait_ghost("1")
+    editor.press("Tab")
+    editor.wait_saved(path, "y = 234\nx = 1")
+
+
+def test_a_server_that_always_dies_is_left_alone(editor, script):
+    script.set("crash")
+    script.kill()
+    editor.wait_status("crashed too often")
+    script.clear("crash")
+    editor.press_button("Restart")
+    editor.wait_status("Ready")
+
+
+def test_a_wrong_command_is_named(editor, script):
+    editor.configure({"stateline.server.command": "/nowhere/stateline"})
+    editor.wait_status("The setting stateline.server.command names /nowhere/stateline")
+
+
+def test_a_missing_server_is_installed(editor, script):
+    """From a wheel whose only program starts the scripted server."""
+    hidden = editor.wheel.rename(editor.wheel.with_suffix(".away"))
+    editor.configure({"stateline.server.command": ""})
+    editor.wait_status("not installed")
+    editor.choose("Install the Server")
+    editor.press_button("Install")
+    editor.wait_status("Installing")
+    editor.wait_on_page("Stateline's server was not installed: ERROR: ")
+    editor.wait_status("not installed")
+    hidden.rename(editor.wheel)
+    editor.choose("Install the Server")
+    editor.press_button("Install")
+    editor.wait_status("Ready")
