@@ -22,20 +22,14 @@ from workbench import STATUS_ITEM, Workbench  # noqa: E402
 
 IMAGES = install_vscode.EXTENSION / "images"
 MOST_BYTES = 300_000
-CLIP = {"x": 303, "y": 85, "width": 447, "height": 290}  # the editor
+CLIP = {"x": 303, "y": 85, "width": 447, "height": 200}  # the editor
 FRAME_MS, COLOURS = 120, 64
 NAMES = ("ghost.png", "menu.png", "typing.gif")
 TEXT = """\
-class Account:
-    def __init__(self, owner, balance):
-        self.owner = owner
-        self.balance = balance
-
-    def deposit(self, amount):
-        self.balance += amount
-        return self.balance
-
-"""
+class Point:
+    def __init__(self, x, y):
+        self.x = x
+        self.y ="""
 
 
 class Recording:
@@ -74,10 +68,14 @@ class Recording:
 
 def show(workbench: Workbench, folder: Path) -> dict[str, bytes]:
     """All pictures, by the names of their files."""
-    workbench.open("account.py", TEXT)
+    workbench.open("point.py", TEXT)
     recording = Recording(workbench, folder)
     recording.watch(0.5)
-    recording.type("    def withdraw(")
+    recording.type(" ")
+    workbench.some_ghost()
+    recording.watch(1.0)
+    workbench.press("Tab", "Enter", "Enter", "Backspace")
+    recording.type("def __eq__(")
     workbench.some_ghost()
     recording.watch(1.5)
     workbench.screenshot(folder / "ghost.png", CLIP)
