@@ -17,6 +17,9 @@ import { StatusBar } from "./statusbar.ts";
 import { canGrow } from "./versions.ts";
 
 const SETTLE_MS = 300; // after a change of settings; who types a number changes it several times
+const SERVER_COMMAND = "stateline.server.command";
+const WALKTHROUGH = "stateline.stateline#start";
+const OFFERED = "offered";
 let server: Server | undefined;
 
 /** Gives its parts to our own tests, and to nobody else. */
@@ -27,7 +30,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<unknow
   server = parts.server;
   context.subscriptions.push(log, parts, ...parts.commands());
   await parts.server.restart();
-  if (parts.server.state.is === "missing") void parts.offerInstallation();
+  if (parts.server.state.is === "missing" && !context.globalState.get(OFFERED)) {
+    await context.globalState.update(OFFERED, true); // the status bar goes on saying so
+    void parts.offerInstallation();
+  }
   return context.extensionMode === vscode.ExtensionMode.Test ? parts : undefined;
 }
 
@@ -67,14 +73,15 @@ class Parts implements vscode.Disposable {
       "stateline.menu": () => this.showMenu(),
       "stateline.restart": () => this.server.restart(),
       "stateline.install": () => this.install(),
-      "stateline.snooze": () => this.snooze.begin(SNOOZE_MINUTES),
+      "stateline.snooze": () => this.beginSnooze(),
       "stateline.cancelSnooze": () => this.snooze.end(),
       "stateline.showStatistics": () => this.statistics.show(),
       "stateline.showLog": () => this.log.show(),
       "stateline.dismiss": () => this.ghost.dismissed(),
       [ACCEPTED]: this.ghost.accepted.bind(this.ghost),
     };
-    return Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run));
+    const register = vscode.commands.registerCommand;
+    return Object.entries(commands).map(([name, run]) => register(name, run));
   }
 
   async offerInstallation(): Promise<void> {
@@ -83,8 +90,8 @@ class Parts implements vscode.Disposable {
     const chosen = await vscode.window.showInformationMessage(message, ...actions);
     const run = vscode.commands.executeCommand;
     if (chosen === "Install…") await this.install();
-    if (chosen === "Name It…") await run("workbench.action.openSettings", "stateline.server.command");
-    if (chosen === "More") await run("workbench.action.openWalkthrough", "stateline.stateline#start");
+    if (chosen === "Name It…") await run("workbench.action.openSettings", SERVER_COMMAND);
+    if (chosen === "More") await run("workbench.action.openWalkthrough", WALKTHROUGH);
   }
 
   dispose(): void {
@@ -95,8 +102,13 @@ class Parts implements vscode.Disposable {
   }
 
   private async install(): Promise<void> {
-    await install(this.environment, this.log, () => this.server.stop({ is: "installing" }));
-    await this.server.restart();
+    const begun = () => this.server.stop({ is: "installing" });
+    if (await install(this.environment, this.log, begun)) await this.server.restart();
+  }
+
+  private async beginSnooze(): Promise<void> {
+    this.snooze.begin(SNOOZE_MINUTES);
+    await this.ghost.dismissed();
   }
 
   private draw(): void {

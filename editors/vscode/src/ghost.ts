@@ -119,7 +119,7 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
     this.drop();
     const { document, position } = question;
     if (!isInvoked(question) && (trigger() !== "automatic" || this.silent())) return undefined;
-    const left = document.getText(new vscode.Range(position.line, 0, position.line, position.character));
+    const left = document.getText(new vscode.Range(position.with({ character: 0 }), position));
     const stream = new Stream(position, left);
     const cancel = new vscode.CancellationTokenSource();
     const current = { ...question, stream, cancel, hasGrown: false };
@@ -144,6 +144,7 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
       // Cancelled, or the server is gone: the status bar says which, and nothing is to be shown.
     }
     stream.end();
+    cancel.dispose();
     if (current === this.current) this.tellKeys(false);
   }
 

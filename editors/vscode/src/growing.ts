@@ -6,8 +6,8 @@
  * text, place and providers as answered by the last one. So the provider is registered once more,
  * which makes the providers different, and VS Code is told to ask. What makes it free of flicker:
  *
- * - The new registration comes before the old one is disposed of. Without any provider of ours in
- *   between, VS Code would take the ghost away.
+ * - The new registration comes before the old one is disposed of, so that at no moment there is no
+ *   provider of ours; VS Code drops the ghost text of providers that are gone.
  * - `explicit: false` keeps the request an automatic one: an explicit one leaves the old text on
  *   top and adds the new one below it.
  * - `providerId` makes it ask us and no other extension.

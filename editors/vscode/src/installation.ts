@@ -18,28 +18,28 @@ const PYTHONS =
     : ["python3", "python3.14", "python3.13", "python3.12", "python3.11"].map((name) => [name]);
 const NEW_ENOUGH = "import sys; sys.exit(sys.version_info < (3, 11))";
 
-/** Ask, install, and say whether there is a new environment now. */
+/** Ask and install; whether the user said yes, however it went. */
 export async function install(
   environment: string,
   log: vscode.LogOutputChannel,
   begun: () => Promise<void>,
 ): Promise<boolean> {
   const detail =
-    `pip will fetch ${WHEEL} and what it needs, some 100 MB, into a folder of this extension: ` +
-    `${environment}. Nothing else on this machine is changed.`;
+    `pip will fetch ${WHEEL} and what it needs, with PyTorch up to some GB, into a folder of this ` +
+    `extension: ${environment}. Nothing else on this machine is changed.`;
   const question = "Install Stateline's server?";
-  const answer = await vscode.window.showInformationMessage(question, { modal: true, detail }, "Install");
+  const options = { modal: true, detail };
+  const answer = await vscode.window.showInformationMessage(question, options, "Install");
   if (answer !== "Install") return false;
   await begun();
   try {
     await withProgress((report, token) => make(environment, new Steps(report, token, log)));
-    return true;
   } catch (error) {
-    if (error instanceof vscode.CancellationError) return false;
+    if (error instanceof vscode.CancellationError) return true;
     const message = `Stateline's server was not installed: ${(error as Error).message}`;
     void vscode.window.showErrorMessage(message, "Show Log").then((shown) => shown && log.show());
-    return false;
   }
+  return true;
 }
 
 async function make(environment: string, steps: Steps): Promise<void> {

@@ -12,7 +12,7 @@ import { delimiter, isAbsolute, join } from "node:path";
 export type Location = { argv: string[] } | { problem: string } | undefined;
 
 const WINDOWS = process.platform === "win32";
-const ENDINGS = WINDOWS ? [".exe", ".cmd", ".bat"] : [""];
+const ENDINGS = WINDOWS ? [".exe"] : [""];
 
 export function locate(setting: unknown, path: string, environment: string): Location {
   const argv = (Array.isArray(setting) ? setting : [setting]).map((part) => String(part ?? ""));

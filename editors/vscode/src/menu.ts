@@ -52,7 +52,10 @@ function remedies({ server, runServerCommand }: Subject): Entry[] {
   if (server.is === "missing") {
     return [
       command("$(cloud-download) Install the Server…", "stateline.install"),
-      { label: "$(folder) Name the Server…", run: () => openSettings("stateline.server.command") },
+      {
+        label: "$(folder) Name the Server…",
+        run: () => openSettings("stateline.server.command"),
+      },
     ];
   }
   const help = server.is === "running" ? server.told.command : undefined;
@@ -77,7 +80,8 @@ function switches({ language, languageIsOn, snoozing }: Subject): Entry[] {
       : command(`$(bell-slash) Snooze for ${SNOOZE_MINUTES} Minutes`, "stateline.snooze"),
   ];
   if (language !== undefined) {
-    const label = `${languageIsOn ? "$(circle-slash) Turn Off" : "$(check) Turn On"} for ${language}`;
+    const turn = languageIsOn ? "$(circle-slash) Turn Off" : "$(check) Turn On";
+    const label = `${turn} for ${language}`;
     entries.splice(1, 0, { label, run: () => switchLanguage(language, !languageIsOn) });
   }
   return entries;

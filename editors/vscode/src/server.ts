@@ -8,7 +8,13 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import * as vscode from "vscode";
-import { CloseAction, type Command, ErrorAction, LanguageClient, State } from "vscode-languageclient/node";
+import {
+  CloseAction,
+  type Command,
+  ErrorAction,
+  LanguageClient,
+  State,
+} from "vscode-languageclient/node";
 import { locate } from "./location.ts";
 import type { ServerState, Told } from "./look.ts";
 import { initializationOptions, languages, selector, settings, trigger } from "./settings.ts";
@@ -59,7 +65,8 @@ export class Server implements vscode.Disposable {
     this.client = this.process = undefined;
     this.show(state);
     await client?.dispose(STOP_MS).catch(() => undefined); // fails where it has not started
-    process?.kill();
+    // It ends by itself, after it has saved its statistics; else it hangs.
+    if (process !== undefined) setTimeout(() => process.kill(), STOP_MS);
   }
 
   /** Have the server run one of its commands. */

@@ -43,5 +43,7 @@ test("silence has a reason", () => {
 
 test("text grows since VS Code 1.106", () => {
   for (const version of ["1.91.0", "1.105.1", "0.200.0"]) assert.ok(!canGrow(version), version);
-  for (const version of ["1.106.0", "1.139.1-insider", "2.0.0"]) assert.ok(canGrow(version), version);
+  for (const version of ["1.106.0", "1.139.1-insider", "2.0.0"]) {
+    assert.ok(canGrow(version), version);
+  }
 });

@@ -60,7 +60,9 @@ def _make_folders(home: Path, settings: dict[str, object]) -> Path:
     for name in ("first", "second"):
         (home / name).mkdir()
     workspace = home / "both.code-workspace"
-    workspace.write_text(json.dumps({"folders": [{"path": "first"}, {"path": "second"}]}))
+    theirs = {"stateline.server.command": ["/not/trusted"]}
+    folders = [{"path": "first"}, {"path": "second"}]
+    workspace.write_text(json.dumps({"folders": folders, "settings": theirs}))
     return workspace
 
 

@@ -235,6 +235,13 @@ test("tells the server about workspace folders that come and go", async () => {
   await until(() => received("workspace/didChangeWorkspaceFolders").length > 0, "change");
 });
 
+test("takes no server's command from a folder that is not trusted", async () => {
+  const command = vscode.workspace.getConfiguration("stateline").inspect("server.command");
+  if (vscode.workspace.isTrusted) throw new Error("It is trusted.");
+  const { argv } = vscode.extensions.getExtension("stateline.stateline").exports.server;
+  if (argv.includes("/not/trusted")) throw new Error(JSON.stringify(command));
+});
+
 test("is answered once where text cannot grow", async () => {
   const { ghost } = vscode.extensions.getExtension("stateline.stateline").exports;
   writes(["x =", [" 1\n"]]);

@@ -1,4 +1,4 @@
-"""Makes the pictures of the extension: two screenshots and a short recording.
+"""Makes the pictures of the extension: its icon, two screenshots and a short recording.
 
 `python tests/editors/vscode/pictures.py` writes them into editors/vscode/images. Owns what they
 show: the embedded model in a real VS Code.
@@ -18,18 +18,26 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 import install_vscode  # noqa: E402 - beside this file's folder
 from browser import Browser  # noqa: E402 - beside this file
 from vscode_fixtures import EDITORS, STATELINE, pack  # noqa: E402
-from workbench import STATUS_ITEM, Workbench  # noqa: E402
+from workbench import STATUS_ITEM, TRIGGER, Workbench  # noqa: E402
 
 IMAGES = install_vscode.EXTENSION / "images"
 MOST_BYTES = 300_000
-CLIP = {"x": 303, "y": 85, "width": 447, "height": 200}  # the editor
+CLIP = {"x": 303, "y": 85, "width": 447, "height": 320}  # the editor
 FRAME_MS, COLOURS = 120, 64
 NAMES = ("ghost.png", "menu.png", "typing.gif")
 TEXT = """\
-class Point:
-    def __init__(self, x, y):
-        self.x = x
-        self.y ="""
+class Account:
+    def __init__(self, owner, balance):
+        self.owner = owner
+        self.balance = balance
+
+    def deposit(self, amount):
+        self.balance += amount
+        return self.balance
+
+    def withdraw(self, amount):
+        self.balance -= amount
+        return"""
 
 
 class Recording:
@@ -75,8 +83,10 @@ def show(workbench: Workbench, folder: Path) -> dict[str, bytes]:
     workbench.some_ghost()
     recording.watch(1.0)
     workbench.press("Tab", "Enter", "Enter", "Backspace")
-    recording.type("def __eq__(")
+    recording.type("def is_empty(")
     workbench.some_ghost()
+    recording.watch(1.0)
+    workbench.press("Escape", TRIGGER)  # who asks gets the whole block
     recording.watch(1.5)
     workbench.screenshot(folder / "ghost.png", CLIP)
     workbench.press("Tab")
@@ -88,6 +98,12 @@ def show(workbench: Workbench, folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in NAMES}
 
 
+def draw_icon(browser: Browser) -> None:
+    svg = (IMAGES / "icon.svg").read_text("utf-8")
+    browser.do("setContent", f"<style>body{{margin:0}}</style>{svg}", {"width": 256, "height": 256})
+    browser.do("screenshot", str(IMAGES / "icon.png"))
+
+
 def main() -> None:
     if lacking := install_vscode.missing(EDITORS):
         sys.exit(lacking)
@@ -97,6 +113,7 @@ def main() -> None:
         workbench = Workbench(EDITORS, folder / "vscode", browser)
         settings = {"stateline.server.command": str(STATELINE)}
         try:
+            draw_icon(browser)
             workbench.start(pack(EDITORS, folder), settings, XDG_CACHE_HOME=str(folder / "cache"))
             pictures = show(workbench, folder)
         finally:

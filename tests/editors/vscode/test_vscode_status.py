@@ -125,8 +125,9 @@ def test_a_missing_server_is_installed(editor, script):
     """From a wheel whose only program starts the scripted server."""
     hidden = editor.wheel.rename(editor.wheel.with_suffix(".away"))
     editor.configure({"stateline.server.command": ""})
+    editor.load()
     editor.wait_status("not installed")
-    editor.choose("Install the Server")
+    editor.press_button("Install…")
     editor.press_button("Install")
     editor.wait_status("Installing")
     editor.wait_on_page("Stateline's server was not installed: ERROR: ")

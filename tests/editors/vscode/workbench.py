@@ -86,9 +86,13 @@ class Workbench:
         options += ["--disable-update-check", "--disable-workspace-trust", str(self.folder)]
         self._server = self._code_server(environment, *options)
         wait_until(self._answers, "answer of VS Code's server")
+        self.load()
+        self._browser.wait(f"() => ({STATUS})().includes('Ready')", deadline_s=START_S)
+
+    def load(self) -> None:
+        """Load the page, again if need be; done when the extension shows something."""
         self._browser.do("goto", f"{self.url}/?folder={self.folder}")
         self._browser.wait(STATUS, deadline_s=START_S)
-        self._browser.wait(f"() => ({STATUS})().includes('Ready')", deadline_s=START_S)
 
     def configure(self, settings: dict[str, Any]) -> None:
         """Settings of the workspace from now on, once VS Code knows them."""
