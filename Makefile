@@ -59,6 +59,7 @@ pictures: editors ## Draw the pictures of README and docs again, in the real edi
 	$(BIN)/python tests/editors/vscode/pictures.py
 
 vsix: ## Pack the VS Code extension into dist/; needs Node.js
+	@mkdir -p dist
 	cd editors/vscode && npm ci --no-audit --no-fund && npm run package
 
 format: $(READY) ## Format the code and repair what the linter can
