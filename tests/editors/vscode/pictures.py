@@ -62,7 +62,11 @@ class Recording:
             self.watch(FRAME_MS / 1e3)
 
     def save(self, file: Path) -> None:
-        first, *others = self._frames
+        # The colours of what is looked at longest are those of all: what stays costs nothing then.
+        longest = self._shown_ms.index(max(self._shown_ms))
+        palette = self._frames[longest].quantize(COLOURS)
+        plain = Image.Dither.NONE
+        first, *others = [each.quantize(palette=palette, dither=plain) for each in self._frames]
         first.save(file, save_all=True, append_images=others, duration=self._shown_ms, loop=0)
 
     def _add(self, png: bytes) -> None:
@@ -70,7 +74,7 @@ class Recording:
             self._shown_ms[-1] += FRAME_MS
             return
         self._last = png
-        self._frames.append(Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS))
+        self._frames.append(Image.open(io.BytesIO(png)).convert("RGB"))
         self._shown_ms.append(FRAME_MS)
 
 
