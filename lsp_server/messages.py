@@ -92,7 +92,7 @@ def teach(converter: Converter) -> None:
 
     converter.register_structure_hook(StreamParams, stream)
     converter.register_structure_hook(AcceptedParams, accepted)
-    # "From now on each of these is a string or a number" is more than cattrs guesses by itself.
+    # cattrs cannot tell by itself which of its types an id is: a number or a string.
     converter.register_structure_hook(
         StreamRequest,
         lambda v, _: StreamRequest(
