@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..model.completer import Context
-from .generation import Generation, answers, growing
+from .generation import Answer, Generation, answers, growing
 from .requests import Suggestion, Suggestions, Trigger
 from .settings import Settings
 
@@ -47,7 +47,7 @@ class Asking:
             now = answers(generation, context, self.trigger, self.settings)
             if now.ready:
                 return now.suggestions
-            show.of(generation, context)
+            show.of(now.first, generation, context)
             automatic = self.trigger is Trigger.AUTOMATIC
             line = now.first.suggestion and not self.grown
             if line if automatic else now.first.ready or generation.done:
@@ -68,11 +68,11 @@ class _Show:
         self._told: tuple[str, int] | None = None
         self._next_s = 0.0
 
-    def of(self, generation: Generation, context: Context) -> None:
+    def of(self, answer: Answer, generation: Generation, context: Context) -> None:
         asking = self._asking
         if asking.grown is None or self._clock() < self._next_s:
             return
-        now = growing(generation, context, asking.trigger, asking.settings)
+        now = growing(answer, generation, context, asking.trigger, asking.settings)
         if now is not None and (now.text, now.overwrites) != self._told:
             self._told = now.text, now.overwrites
             self._next_s = self._clock() + GROW_S

@@ -5,6 +5,7 @@ Owns the handlers of the completion methods. Every one takes a snapshot first. K
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,7 +28,7 @@ from .messages import (
 from .positions import code_points_within
 from .requests import CompletionRequest, Suggestion, Trigger
 
-Items = list[types.InlineCompletionItem]
+logger = logging.getLogger(__name__)
 
 
 def complete_with(server: StatelineServer) -> None:
@@ -159,7 +160,7 @@ def _request(
     try:
         snapshot = server.protocol.documents.snapshot(params.text_document.uri)
     except UnknownDocument as error:
-        server.complain(str(error))
+        logger.warning("%s", error)
         return None
     if not server.completes(snapshot):
         return None

@@ -190,13 +190,13 @@ def answer(
 
 
 def growing(
-    generation: Generation, context: Context, trigger: Trigger, settings: Settings
+    now: Answer, generation: Generation, context: Context, trigger: Trigger, settings: Settings
 ) -> Suggestion | None:
-    """What may be shown of an answer that is not ready: whole words; unasked, whole lines.
+    """What may be shown of an answer that is not ready, as it is now: whole words, or whole lines
+    of what nobody asked for.
 
     Nothing is shown unasked before the first line has passed for likely enough.
     """
-    now = answer(generation, context, trigger, settings)
     asked = trigger is Trigger.INVOKED
     if now.ready or not (asked or now.suggestion):
         return now.suggestion

@@ -162,10 +162,6 @@ class StatelineServer(LanguageServer):
             self.status["command"] = command
         self.protocol.notify(STATUS, self.status)
 
-    def complain(self, sentence: str) -> None:
-        """Write down that the client did something odd."""
-        logger.warning("%s", sentence)
-
     def save_statistics(self) -> None:
         """Write what is new to the ledger."""
         if page := self.statistics.page(date.today()):

@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from install import folder
 from install_helix import helix
 
 ROOT = Path(__file__).parents[2]
-EDITORS = Path(os.environ.get("STATELINE_EDITORS", ROOT / "build" / "editors"))
+EDITORS = folder()
 RECIPE = ROOT / "editors" / "helix" / "languages.toml"
 DEADLINE_S = 60.0
 PATIENCE_S = 2.0  # for a key to show its effect, before it is pressed again

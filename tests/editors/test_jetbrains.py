@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from install import folder
 from install_jetbrains import lsp4j_jars
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-EDITORS = Path(os.environ.get("STATELINE_EDITORS", ROOT / "build" / "editors"))
+EDITORS = folder()
 TEMPLATE = ROOT / "editors" / "jetbrains"
 RECORDED = json.loads((HERE.parent / "recorded_clients.json").read_text("utf-8"))["lsp4ij"]
 URI = "file:///tmp/box.py"

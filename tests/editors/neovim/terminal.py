@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from install import folder
 from install_neovim import neovim_012
 
 HERE = Path(__file__).parent
@@ -25,8 +26,7 @@ _COLOURED = re.compile(r"\x1b\[([0-9;:]*)m")
 def neovims() -> dict[str, Path | None]:
     """The programs by version; None where one is not installed."""
     beside = Path(sys.executable).with_name("nvim")
-    folder = Path(os.environ.get("STATELINE_EDITORS") or ROOT / "build" / "editors").resolve()
-    found = {"0.11": beside, "0.12": neovim_012(folder)}
+    found = {"0.11": beside, "0.12": neovim_012(folder())}
     return {version: path if path.exists() else None for version, path in found.items()}
 
 

@@ -12,10 +12,11 @@ import install_vscode
 import pytest
 from browser import Browser
 from fake_wheel import make_wheel
+from install import folder
 from script import Script, read_number
 from workbench import Workbench
 
-EDITORS = Path(os.environ.get("STATELINE_EDITORS", Path(__file__).parents[3] / "build" / "editors"))
+EDITORS = folder()
 STATELINE = Path(sys.executable).with_name("stateline")
 
 
