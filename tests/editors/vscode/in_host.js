@@ -58,19 +58,26 @@ async function show(document, marked, options) {
 }
 
 const type = (text) => run("type", { text });
+const extension = () => vscode.extensions.getExtension("stateline.stateline").exports;
 
 /** Wait for a request that was sent since, at the place where the cursor is. */
 async function asked(since = 0) {
   await until(() => received(STREAM).length > since, "request");
 }
 
-/** Take the ghost text once it is there. */
+/** Whether VS Code has the whole of what was written; before, part of it would be taken. */
+const isWhole = () => {
+  const { current } = extension().ghost;
+  return current !== undefined && current.stream.done && !current.hasGrown;
+};
+
+/** Take the ghost text once it is there, and whole. */
 async function take(editor, expected) {
   const seen = () => JSON.stringify(editor.document.getText());
   await until(
     async () => {
       if (editor.document.getText() === expected) return true;
-      await run("editor.action.inlineSuggest.commit");
+      if (isWhole()) await run("editor.action.inlineSuggest.commit");
       return editor.document.getText() === expected;
     },
     () => `${JSON.stringify(expected)}, but ${seen()}`,
@@ -238,12 +245,12 @@ test("tells the server about workspace folders that come and go", async () => {
 test("takes no server's command from a folder that is not trusted", async () => {
   const command = vscode.workspace.getConfiguration("stateline").inspect("server.command");
   if (vscode.workspace.isTrusted) throw new Error("It is trusted.");
-  const { argv } = vscode.extensions.getExtension("stateline.stateline").exports.server;
+  const { argv } = extension().server;
   if (argv.includes("/not/trusted")) throw new Error(JSON.stringify(command));
 });
 
 test("is answered once where text cannot grow", async () => {
-  const { ghost } = vscode.extensions.getExtension("stateline.stateline").exports;
+  const { ghost } = extension();
   writes(["x =", [" 1\n"]]);
   const before = received(STREAM).length;
   ghost.grows = false;
