@@ -63,8 +63,8 @@ def pip(requirement: str, *options: str) -> bool:
 def project_requirement() -> str:
     """The project's own requirement, such as `torch>=2.6`, from pyproject.toml."""
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
-    dependencies: list[str] = tomllib.loads(text)["project"]["dependencies"]
-    return next(line for line in dependencies if line.startswith("torch"))
+    (requirement,) = tomllib.loads(text)["project"]["optional-dependencies"]["torch"]
+    return str(requirement)
 
 
 def installed_version() -> str | None:

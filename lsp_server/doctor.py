@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..model import PRETRAINED, open_completer
@@ -32,7 +33,7 @@ def examine(model: Path | None) -> int:
     for name in PACKAGES:
         table.add_row(name, _installed(name))
     folder = model or PRETRAINED
-    table.add_row("model", f"{folder}{'' if model else ' (embedded)'}")
+    table.add_row("model", escape(str(folder)) + ("" if model else " (embedded)"))
     sound = _try(table, model)
     Console().print(table)
     return 0 if sound else 1
@@ -49,9 +50,9 @@ def _try(table: Table, model: Path | None) -> bool:
     try:
         rows = _trial(model)
     except ModelFolderError as error:
-        table.add_row("trial", f"[red]{error}[/]")
+        table.add_row("trial", f"[red]{escape(str(error))}[/]")
     except Exception as error:
-        table.add_row("trial", f"[red]{type(error).__name__}: {error}[/]")
+        table.add_row("trial", f"[red]{type(error).__name__}: {escape(str(error))}[/]")
     else:
         for name, found in rows.items():
             table.add_row(name, found)
@@ -75,7 +76,7 @@ def _trial(model: Path | None) -> dict[str, str]:
         f"[green]sound[/]: loaded in {load_ms:.0f} ms, read {usage.tokens_read} tokens, "
         f"wrote {usage.tokens_generated} in {usage.write_ms:.0f} ms"
     )
-    advice = {"advice": f"[yellow]{completer.advice}[/]"} if completer.advice else {}
+    advice = {"advice": f"[yellow]{escape(completer.advice)}[/]"} if completer.advice else {}
     runtime = completer.runtime
     return {"trial": sound, "runtime": runtime} | advice | _idle_library(runtime)
 

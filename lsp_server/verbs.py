@@ -207,8 +207,11 @@ def train(
     """Train a model, or go on with a run that was stopped."""
     from ..model.errors import ModelFolderError
     from ..model.training.recipe import Recipe
-    from ..model.training.trainer import train as run
 
+    try:
+        from ..model.training.trainer import train as run
+    except ModuleNotFoundError as error:
+        fail(f"Training needs {error.name}; run pip install 'stateline[train]'.")
     recipe = Recipe.load(config)
     if steps is not None:
         recipe = replace(recipe, steps=steps)

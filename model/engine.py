@@ -30,7 +30,7 @@ from .memory import Trust
 from .network import Network, is_finite
 from .reader import Reader
 from .reading import Prompt, Reading
-from .runtime import OpenNetwork, open_network
+from .runtime import OpenNetwork, idle_gpu, open_network
 from .shelf import Remembered, StateShelf
 from .store import Store, fingerprint
 from .tokenizer import Tokenizer
@@ -112,7 +112,7 @@ class Engine:
     def advice(self) -> str:
         """See `Completer`."""
         if self.reader.room >= ENOUGH_STATES:
-            return ""
+            return idle_gpu(self.network)
         needed = -(-ENOUGH_STATES * self.network.state_bytes >> 20)
         return (
             f"There is memory for {self.reader.room} states of this model, so much is read again "

@@ -123,8 +123,14 @@ def test_without_a_compiler_torch_computes_and_doctor_says_so(uncompiled, packag
 def test_without_torch_either_a_sentence_says_what_to_do(uncompiled, packages, words, code):
     sentence = said(uncompiled, *words, code=code, PYTHONPATH=packages[0])
     assert "Neither the native library nor torch is here" in sentence
-    assert "run 'pip install torch'" in sentence
+    assert "run pip install 'stateline[torch]'" in sentence
     assert "C compiler" in sentence
+
+
+def test_training_without_torch_says_what_it_needs(uncompiled, packages):
+    words = ("train", "recipe.toml", "--corpus", ".", "--out", "out")
+    sentence = said(uncompiled, *words, code=2, PYTHONPATH=packages[0])
+    assert "Training needs torch; run pip install 'stateline[train]'." in sentence
 
 
 # Instruction sets, masked by the variable and by a processor that has none.

@@ -179,7 +179,7 @@ def test_the_embedded_model_is_killed_and_comes_back_warm(editor, real_server):
     editor.type("wn")
     wait_until(lambda: real_server.pid() != first, "another server")
     before = len(real_server.log())
-    editor.wait_status("Ready")
+    wait_until(lambda: COST.search(real_server.log(), before), "reading by the other server")
     editor.type("er")
     editor.press("Enter")
     editor.type("self.balance = ")

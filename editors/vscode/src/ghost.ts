@@ -12,7 +12,7 @@ import { Growing } from "./growing.ts";
 import { askForStream, askOnce, type Question } from "./request.ts";
 import type { Server } from "./server.ts";
 import { selector, trigger } from "./settings.ts";
-import { type Item, samePlace, Stream } from "./stream.ts";
+import { after, type Item, type Place, samePlace, Stream } from "./stream.ts";
 
 /** The command that VS Code runs after it has inserted one of our items. */
 export const ACCEPTED = "stateline.accepted";
@@ -30,6 +30,8 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
   private growing: Growing | undefined;
   private keysKnow = false;
   private growth: NodeJS.Timeout | undefined;
+  /** Where somebody typed or waited while no server was there. */
+  private unheard: { document: vscode.TextDocument; at: Place } | undefined;
   private readonly disposables: vscode.Disposable[];
 
   /** `grows`: whether ghost text is drawn before it is complete. */
@@ -43,7 +45,7 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
       vscode.workspace.onDidChangeTextDocument((event) => this.edited(event)),
       vscode.workspace.onDidCloseTextDocument((document) => this.left(document)),
       vscode.window.onDidChangeActiveTextEditor(() => this.drop()),
-      vscode.window.onDidChangeTextEditorSelection(() => this.stands() || this.drop()),
+      vscode.window.onDidChangeTextEditorSelection(() => this.standsThere() || this.drop()),
     ];
   }
 
@@ -99,9 +101,12 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
   private follow(): void {
     const runs = this.server.connection !== undefined;
     if (runs === (this.growing !== undefined)) return;
+    const { current, unheard } = this;
     this.drop();
     this.growing?.dispose();
     this.growing = runs ? new Growing(selector(this.server.languages), this) : undefined;
+    if (unheard && stands(unheard)) this.growing?.again();
+    this.unheard = current && { document: current.document, at: current.stream.at };
   }
 
   private continued(question: Question): Current | undefined {
@@ -154,7 +159,7 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
     this.tellKeys(true);
     this.growth ??= setTimeout(() => {
       this.growth = undefined;
-      if (this.current?.hasGrown && this.stands()) this.growing?.again();
+      if (this.current?.hasGrown && this.standsThere()) this.growing?.again();
     }, GROW_MS);
   }
 
@@ -166,25 +171,35 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
   }
 
   /** Whether the cursor is where the stream goes on. */
-  private stands(): boolean {
-    const editor = vscode.window.activeTextEditor;
-    if (this.current === undefined || editor?.document !== this.current.document) return false;
-    const [selection, ...others] = editor.selections;
-    if (selection === undefined || others.length > 0 || !selection.isEmpty) return false;
-    return samePlace(selection.active, this.current.stream.at);
+  private standsThere(): boolean {
+    const { current } = this;
+    return current !== undefined && stands({ document: current.document, at: current.stream.at });
   }
 
   private edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
     const { current } = this;
-    if (current?.document !== document || contentChanges.length === 0) return;
     const [change, ...others] = contentChanges;
-    const typed = change?.range.isEmpty && others.length === 0;
+    if (change === undefined) return;
+    if (this.growing === undefined) {
+      this.unheard = { document, at: after(change.range.start, change.text) };
+    }
+    if (current?.document !== document) return;
+    const typed = change.range.isEmpty && others.length === 0;
     if (!typed || !current.stream.type(change.range.start, change.text)) this.drop();
   }
 
   private left(document: vscode.TextDocument): void {
     if (document === this.current?.document) this.drop();
   }
+}
+
+/** Whether the cursor is there, and the only one. */
+function stands({ document, at }: { document: vscode.TextDocument; at: Place }): boolean {
+  const editor = vscode.window.activeTextEditor;
+  if (editor?.document !== document) return false;
+  const [selection, ...others] = editor.selections;
+  if (selection === undefined || others.length > 0 || !selection.isEmpty) return false;
+  return samePlace(selection.active, at);
 }
 
 function isInvoked({ context }: Question): boolean {

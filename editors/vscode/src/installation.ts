@@ -25,7 +25,7 @@ export async function install(
   begun: () => Promise<void>,
 ): Promise<boolean> {
   const detail =
-    `pip will fetch ${WHEEL} and what it needs, with PyTorch up to some GB, into a folder of this ` +
+    `pip will fetch ${WHEEL} and what it needs, some 200 MB in all, into a folder of this ` +
     `extension: ${environment}. Nothing else on this machine is changed.`;
   const question = "Install Stateline's server?";
   const options = { modal: true, detail };

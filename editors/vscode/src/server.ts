@@ -36,6 +36,7 @@ export class Server implements vscode.Disposable {
   /** How to run the server's program; empty while there is none. */
   argv: readonly string[] = [];
   private client: LanguageClient | undefined;
+  private started: LanguageClient | undefined; // the same, once the server knows the open documents
   private process: ChildProcess | undefined;
   private crashes: number[] = [];
   private turn = 0;
@@ -49,7 +50,7 @@ export class Server implements vscode.Disposable {
 
   /** The connection, if requests can be sent now. */
   get connection(): LanguageClient | undefined {
-    return this.client?.state === State.Running ? this.client : undefined;
+    return this.started?.state === State.Running ? this.started : undefined;
   }
 
   /** Start with the settings as they are now, in place of the server that runs. */
@@ -62,7 +63,7 @@ export class Server implements vscode.Disposable {
   async stop(state: ServerState): Promise<void> {
     this.turn += 1;
     const { client, process } = this;
-    this.client = this.process = undefined;
+    this.client = this.started = this.process = undefined;
     this.show(state);
     await client?.dispose(STOP_MS).catch(() => undefined); // fails where it has not started
     // It ends by itself, after it has saved its statistics; else it hangs.
@@ -109,6 +110,9 @@ export class Server implements vscode.Disposable {
       if (newState === State.Stopped || newState === State.StartFailed) this.crashed(turn);
     });
     await client.start().catch(() => undefined); // its state says so as well
+    if (turn !== this.turn) return;
+    this.started = client;
+    this.changed.fire();
   }
 
   private newClient(turn: number): LanguageClient {

@@ -94,7 +94,8 @@ function texts(items: readonly Item[]): string {
   return JSON.stringify(items.map(({ insertText }) => insertText));
 }
 
-function after(place: Place, text: string): Place {
+/** Where the cursor is after `text` was put at `place`. */
+export function after(place: Place, text: string): Place {
   const lines = text.split(/\r\n|\r|\n/);
   const last = lines[lines.length - 1] ?? "";
   if (lines.length === 1) return { line: place.line, character: place.character + last.length };

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 
 const { chromium } = createRequire(process.argv[2])("playwright-core");
+const DEADLINE_MS = 300_000; // of a command, or a page that hangs would never be told of
 const SIZE = { width: 1000, height: 620 };
 const browser = await chromium.launch({
   executablePath: process.argv[3],
@@ -45,11 +46,20 @@ const commands = {
   said: () => said.splice(0),
 };
 
+/** The same promise, or a failure if it takes too long. */
+function soon(promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("The page does not answer.")), DEADLINE_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, ...args] = JSON.parse(line);
   const answer = { value: null };
   try {
-    answer.value = (await commands[name](...args)) ?? null;
+    answer.value = (await soon(commands[name](...args))) ?? null;
   } catch (error) {
     answer.error = String(error?.message ?? error);
   }

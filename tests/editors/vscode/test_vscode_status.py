@@ -107,6 +107,40 @@ def test_a_killed_server_comes_back_and_no_text_is_lost(editor, script):
     editor.wait_saved(path, "y = 234\nx = 1")
 
 
+def test_what_was_typed_before_the_server_was_there_is_completed(editor, script):
+    script.writes(["x = ", ["1\n"]])
+    path = editor.open("early.py")
+    script.set("held")
+    script.kill()
+    editor.wait_status("has crashed and is started again")
+    editor.type("x = ")
+    script.let_go()
+    editor.wait_ghost("1")  # without another key
+    editor.press("Tab")
+    editor.wait_saved(path, "x = 1")
+
+
+def test_what_a_killed_server_was_asked_is_asked_again(editor, script):
+    script.writes(["x = ", [None, "1\n"]])
+    path = editor.open("again.py")
+    editor.type("x = ")
+    script.wait_received("stateline/streamInlineCompletion")
+    script.kill()
+    script.let_go()
+    editor.wait_ghost("1")
+    editor.press("Tab")
+    editor.wait_saved(path, "x = 1")
+
+
+def test_a_server_that_comes_suggests_nothing_where_nobody_typed(editor, script):
+    script.writes(["x = ", ["1\n"]])
+    editor.open("unasked.py", "x = ")
+    editor.choose("Restart the Server")
+    editor.wait_status("Ready")
+    script.wait_received("textDocument/didOpen")
+    assert AUTOMATIC not in script.kinds()
+
+
 def test_a_server_that_always_dies_is_left_alone(editor, script):
     script.set("crash")
     script.kill()

@@ -17,6 +17,7 @@ from script import Script, read_number
 from workbench import Workbench
 
 EDITORS = folder()
+PACK_S = 300.0
 STATELINE = Path(sys.executable).with_name("stateline")
 
 
@@ -30,6 +31,7 @@ def pack(editors: Path, folder: Path) -> Path:
         env={**os.environ, "PATH": programs},
         check=True,
         stdin=subprocess.DEVNULL,
+        timeout=PACK_S,
     )
     return file
 
