@@ -1,0 +1,28 @@
+"""The extension's source by itself: its types, and its own tests, which need no VS Code."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+pytest_plugins = ["vscode_fixtures"]
+
+import install_vscode  # noqa: E402 - in the folder above
+
+
+@pytest.mark.parametrize("script", ["check", "test"])
+def test_the_extensions_own(editors, script):
+    programs = f"{install_vscode.node(editors).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["npm", "run", script],
+        cwd=install_vscode.EXTENSION,
+        env={**os.environ, "PATH": programs},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
