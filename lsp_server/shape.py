@@ -179,19 +179,30 @@ def _opened(here: str, rows: Sequence[tuple[_Row, int]], end: int) -> Extent:
 
 def _joined(line: str, text: str, rest: str) -> Shaped | None:
     """Fit `text` to what already stands right of the cursor on its line."""
-    first = text.partition("\n")[0]
     if not rest.strip():
         return Shaped(text, len(rest))
+    first = text.partition("\n")[0]
     if not _CLOSERS_ONLY.fullmatch(rest):
-        text = first[: len(first) - _best(line, first, rest, _overlaps(first, rest))]
-        return Shaped(text, 0) if text.strip() else None
-    covered = _best(line, text, rest, _covered(line, text, rest))
-    if "\n" in text and rest[covered:].strip():
-        # The closers stay, so nothing may come after this line.
-        text = first.rstrip()
-        covered = _best(line, text, rest, _covered(line, text, rest))
-    covered = covered if rest[covered:].strip() else len(rest)
-    return Shaped(text, covered) if text.strip() else None
+        kept = first[: len(first) - _best(line, first, rest, _overlaps(first, rest))]
+        covered = 0
+    else:
+        kept, covered = text, _best(line, text, rest, _covered(line, text, rest))
+        if "\n" in text and rest[covered:].strip():
+            # The closers stay, so nothing may come after this line.
+            kept = first.rstrip()
+            covered = _best(line, kept, rest, _covered(line, kept, rest))
+        covered = covered if rest[covered:].strip() else len(rest)
+    if not kept.strip() or _stays_open(line, kept, rest[covered:]):
+        return None
+    return Shaped(kept, covered)
+
+
+def _stays_open(line: str, text: str, rest: str) -> bool:
+    """Whether `text` opens on its line what is not closed there."""
+    line_so_far, rest = brackets(line), rest[:_LONGEST_LINE]
+    without, with_text = line_so_far.then(rest), line_so_far.then(text + rest)
+    more = len(with_text.awaited) > len(without.awaited)
+    return more or bool(with_text.quote) > bool(without.quote)
 
 
 def _covered(line: str, text: str, rest: str) -> set[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from client_models import INVOKED, LSP4IJ, MODELS, ClientModel, VSCode
+from client_models import AUTOMATIC, INVOKED, LSP4IJ, MODELS, ClientModel, VSCode
 from stateline.lsp_server.connection import Connection
 
 TOLD = [sys.executable, str(Path(__file__).with_name("told_server.py"))]
@@ -62,7 +62,7 @@ CASES = {
     "emoji and a bracket": Case(
         "print('🎉', |)\n", "'👋')\n", "print('🎉', '👋')|\n", "print('🎉', '👋'|)\n"
     ),
-    "the middle of a line": Case("total = | + 1\n", "sum(\n    x)\n", "total = sum(| + 1\n"),
+    "the middle of a line": Case("total = | + 1\n", "sum(x)\ny = 2\n", "total = sum(x)| + 1\n"),
     "the middle of a line, its end repeated": Case(
         "x = first(|) + last(y)\n", "a) + last(y)\n", "x = first(a|) + last(y)\n"
     ),
@@ -130,6 +130,13 @@ def test_asking_for_it(client: ClientModel, uri: str, name: str):
     client.open(uri, case.before)
     expected = case.behind if case.behind and isinstance(client, LSP4IJ) else case.after
     assert accepted(client, uri, kind=INVOKED) == expected
+
+
+@pytest.mark.parametrize("kind", [INVOKED, AUTOMATIC])
+def test_nothing_that_would_stay_open_is_shown_within_a_line(client: ClientModel, uri: str, kind):
+    writes(client, ("", "sum(\n    x)\n"))
+    client.open(uri, "total = | + 1\n")
+    assert not client.shown(uri, client.ask(uri, kind=kind))
 
 
 def test_what_is_typed_after_undo_is_what_the_server_has(client: ClientModel, uri: str):

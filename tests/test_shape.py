@@ -130,6 +130,11 @@ def test_covered_characters_are_overwritten_and_others_are_not():
         ("foo(█a, b)", "a, b)", None),
         ("foo(█a, b)", "\n    c", None),
         ("x = █ + 1", "a\ny = b + 1", "x = «a» + 1"),
+        ("x = █ + 1", "f(a)\ny = b + 1", "x = «f(a)» + 1"),
+        ("x = █ + 1", "f(\n    a,\n)", None),  # only `f(` fits there, and would stay open
+        ("x = f(█) + 1", "[\n    1,\n]", None),
+        ("x = f(█) + 1", "a,\n    b", "x = f(«a,») + 1"),
+        ("f(█):", '"""a\nb', None),
         ("for x █ys:", "in ", "for x «in »ys:"),
     ],
 )
