@@ -1,11 +1,10 @@
-"""Training: the optimizers, the vocabulary, and runs that can be killed and resumed."""
+"""Training: runs that learn, and that can be killed, resumed and made longer."""
 
 import gzip
 import json
 import math
 import random
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
@@ -17,121 +16,20 @@ from safetensors.torch import load_file
 from stateline.model.completer import Context, Sampling, Usage
 from stateline.model.engine import Engine
 from stateline.model.folder import read_config
-from stateline.model.tokenizer import Tokenizer
 from stateline.model.torch_network import TorchNetwork
 from stateline.model.training import crew, trainer
 from stateline.model.training.corpus import SourceFile
 from stateline.model.training.examples import Mix
 from stateline.model.training.feed import feed, plans_of
-from stateline.model.training.optimizers import Muon, optimizers_for, orthogonalise, schedule
+from stateline.model.training.optimizers import schedule
 from stateline.model.training.recipe import Recipe
 from stateline.model.training.trainer import bits_per_byte, train
-from stateline.model.training.vocabulary import MARKERS, train_vocabulary
 
 OURS = tiny_model.ours()
 FILES = [
     SourceFile(f"pkg/{path.name}", path.read_text(encoding="utf-8")) for path in awkward_code.FILES
 ]
 
-
-# Optimizers
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(16, 16), (40, 16), (16, 200)])
-def test_orthogonalised_matrices_have_singular_values_near_one(rows: int, columns: int):
-    torch.manual_seed(0)
-    u, _, v = torch.linalg.svd(torch.randn(3, rows, columns), full_matrices=False)
-    matrices = u @ torch.diag(torch.logspace(-2.5, 0, 16)) @ v
-    found = orthogonalise(matrices)
-    values = torch.linalg.svdvals(found)
-    assert 0.65 < values.min() < values.max() < 1.25
-    # The directions stay.
-    cosine = torch.cosine_similarity(found.flatten(1), (u @ v).flatten(1))
-    assert cosine.min() > 0.97
-
-
-def test_orthogonalising_does_not_depend_on_the_scale_or_on_the_stack():
-    torch.manual_seed(0)
-    matrices = torch.randn(4, 12, 20)
-    torch.testing.assert_close(orthogonalise(matrices * 1e3), orthogonalise(matrices))
-    torch.testing.assert_close(orthogonalise(matrices[1:2]), orthogonalise(matrices)[1:2])
-    assert orthogonalise(torch.zeros(1, 3, 3)).abs().max() == 0
-
-
-def test_muon_takes_the_matrices_of_the_layers_and_adam_the_rest():
-    model = tiny_model.tiny_model(torch.float32)
-    muon, adam = optimizers_for(model, 0.02, 0.003)
-    assert isinstance(muon, Muon)
-    names = {id(p): name for name, p in model.named_parameters()}
-    groups = [[names[id(p)] for g in o.param_groups for p in g["params"]] for o in (muon, adam)]
-    assert sorted(groups[0] + groups[1]) == sorted(names.values())
-    assert {name.split(".", 4)[-1] for name in groups[0]} == {"in_proj.weight", "out_proj.weight"}
-    assert "backbone.embedding.weight" in groups[1]
-
-
-def test_muon_descends():
-    torch.manual_seed(0)
-    target, weight = torch.randn(6, 9), torch.nn.Parameter(torch.zeros(6, 9))
-    muon = Muon([weight], lr=0.05, decay=0.0)
-    losses = []
-    for _ in range(80):
-        loss = (weight - target).square().sum()
-        losses.append(loss.item())
-        loss.backward()
-        muon.step()
-        muon.zero_grad()
-    assert losses[-1] < 0.2 * losses[0]
-
-
-def test_muon_decays_weights_and_scales_tall_matrices():
-    for shape, scale in (((4, 4), 1.0), ((16, 4), 2.0), ((4, 16), 1.0)):
-        weight = torch.nn.Parameter(torch.ones(shape))
-        weight.grad = torch.randn(shape)
-        expected = orthogonalise(weight.grad[None])[0]
-        Muon([weight], lr=0.1, momentum=0.0, decay=0.5).step()
-        torch.testing.assert_close(weight.data, 0.95 - 0.1 * scale * expected)
-
-
-def test_the_schedule_warms_up_stays_and_decays_to_nothing():
-    rates = [schedule(step, 100, 10, 40) for step in range(101)]
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[:10] == sorted(rates[:10])
-    assert rates[9:61] == [1.0] * 52
-    assert rates[61:] == sorted(rates[61:], reverse=True)
-    assert rates[80] == pytest.approx(0.5)
-    assert rates[99] == pytest.approx(1 / 40)
-    assert rates[100] == schedule(200, 100, 10, 40) == 0.0
-
-
-# The vocabulary
-
-
-def test_the_vocabulary_has_its_size_and_begins_with_the_markers():
-    inner = train_vocabulary(tiny_model.texts(), 400)
-    assert inner.get_vocab_size() == 400
-    assert [inner.token_to_id(name) for name in MARKERS] == [*range(len(MARKERS))]
-    assert max(map(len, Tokenizer(inner).token_bytes)) <= 32
-
-
-@pytest.mark.parametrize(
-    ("text", "cut"),
-    [
-        ("if x:\n\n    y", ["if", " x", ":", "\n\n    ", "y"]),
-        ("a_name.append", ["a", "_name", ".append"]),
-        ("x==12", ["x", "==", "1", "2"]),
-        ("f(  a)", ["f", "(", " ", " a", ")"]),
-        ("x \t\n y", ["x", " \t\n ", "y"]),
-        ("a   ", ["a", "   "]),
-        ("'größe'", ["'größe", "'"]),
-        ("\f\u2028x", ["\f", "\u2028x"]),
-    ],
-)
-def test_the_pattern_cuts_code_where_it_says(text: str, cut: list[str]):
-    starts = [*OURS.encode_with_offsets(text).starts, len(text)]
-    assert [text[a:b] for a, b in pairwise(starts)] == cut
-
-
-# Runs
 
 RECIPE = Recipe(
     model={"d_model": 16, "n_layer": 2, "d_state": 8, "headdim": 8},
