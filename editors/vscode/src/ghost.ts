@@ -12,7 +12,7 @@ import { Growing } from "./growing.ts";
 import { askForStream, askOnce, type Question } from "./request.ts";
 import type { Server } from "./server.ts";
 import { selector, trigger } from "./settings.ts";
-import { after, type Item, type Place, samePlace, Stream } from "./stream.ts";
+import { after, type Item, samePlace, Stream } from "./stream.ts";
 
 /** The command that VS Code runs after it has inserted one of our items. */
 export const ACCEPTED = "stateline.accepted";
@@ -31,7 +31,7 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
   private keysKnow = false;
   private growth: NodeJS.Timeout | undefined;
   /** Where somebody typed or waited while no server was there. */
-  private unheard: { document: vscode.TextDocument; at: Place } | undefined;
+  private unheard: { document: vscode.TextDocument; line: number } | undefined;
   private readonly disposables: vscode.Disposable[];
 
   /** `grows`: whether ghost text is drawn before it is complete. */
@@ -45,7 +45,7 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
       vscode.workspace.onDidChangeTextDocument((event) => this.edited(event)),
       vscode.workspace.onDidCloseTextDocument((document) => this.left(document)),
       vscode.window.onDidChangeActiveTextEditor(() => this.drop()),
-      vscode.window.onDidChangeTextEditorSelection(() => this.standsThere() || this.drop()),
+      vscode.window.onDidChangeTextEditorSelection(() => this.stands() || this.drop()),
     ];
   }
 
@@ -105,8 +105,8 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
     this.drop();
     this.growing?.dispose();
     this.growing = runs ? new Growing(selector(this.server.languages), this) : undefined;
-    if (unheard && stands(unheard)) this.growing?.again();
-    this.unheard = current && { document: current.document, at: current.stream.at };
+    if (unheard && onlyCursor(unheard.document)?.line === unheard.line) this.growing?.again();
+    this.unheard = current && { document: current.document, line: current.stream.at.line };
   }
 
   private continued(question: Question): Current | undefined {
@@ -159,7 +159,7 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
     this.tellKeys(true);
     this.growth ??= setTimeout(() => {
       this.growth = undefined;
-      if (this.current?.hasGrown && this.standsThere()) this.growing?.again();
+      if (this.current?.hasGrown && this.stands()) this.growing?.again();
     }, GROW_MS);
   }
 
@@ -171,9 +171,10 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
   }
 
   /** Whether the cursor is where the stream goes on. */
-  private standsThere(): boolean {
-    const { current } = this;
-    return current !== undefined && stands({ document: current.document, at: current.stream.at });
+  private stands(): boolean {
+    if (this.current === undefined) return false;
+    const cursor = onlyCursor(this.current.document);
+    return cursor !== undefined && samePlace(cursor, this.current.stream.at);
   }
 
   private edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
@@ -181,7 +182,7 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
     const [change, ...others] = contentChanges;
     if (change === undefined) return;
     if (this.growing === undefined) {
-      this.unheard = { document, at: after(change.range.start, change.text) };
+      this.unheard = { document, line: after(change.range.start, change.text).line };
     }
     if (current?.document !== document) return;
     const typed = change.range.isEmpty && others.length === 0;
@@ -193,13 +194,12 @@ export class Ghost implements vscode.InlineCompletionItemProvider, vscode.Dispos
   }
 }
 
-/** Whether the cursor is there, and the only one. */
-function stands({ document, at }: { document: vscode.TextDocument; at: Place }): boolean {
+/** Where the cursor is in the active editor, if that shows the document and has no other. */
+function onlyCursor(document: vscode.TextDocument): vscode.Position | undefined {
   const editor = vscode.window.activeTextEditor;
-  if (editor?.document !== document) return false;
+  if (editor?.document !== document) return undefined;
   const [selection, ...others] = editor.selections;
-  if (selection === undefined || others.length > 0 || !selection.isEmpty) return false;
-  return samePlace(selection.active, at);
+  return selection?.isEmpty && others.length === 0 ? selection.active : undefined;
 }
 
 function isInvoked({ context }: Question): boolean {

@@ -3,6 +3,8 @@
 Owns what a user sees when the server is missing, slow, broken, killed or switched off.
 """
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -108,16 +110,16 @@ def test_a_killed_server_comes_back_and_no_text_is_lost(editor, script):
 
 
 def test_what_was_typed_before_the_server_was_there_is_completed(editor, script):
-    script.writes(["x = ", ["1\n"]])
+    script.writes(["f(", ["1)\n"]])
     path = editor.open("early.py")
     script.set("held")
     script.kill()
     editor.wait_status("has crashed and is started again")
-    editor.type("x = ")
+    editor.type("f(")  # VS Code closes it
     script.let_go()
     editor.wait_ghost("1")  # without another key
     editor.press("Tab")
-    editor.wait_saved(path, "x = 1")
+    editor.wait_saved(path, "f(1)")
 
 
 def test_what_a_killed_server_was_asked_is_asked_again(editor, script):
@@ -155,6 +157,25 @@ def test_a_wrong_command_is_named(editor, script):
     editor.wait_status("The setting stateline.server.command names /nowhere/stateline")
 
 
+@contextlib.contextmanager
+def pip_that_waits(home):
+    """For somebody to read its log, for ever; yields whether it is running."""
+    log, configuration = home / "pip.log", home / "config" / "pip" / "pip.conf"
+    os.mkfifo(log)
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(f"[global]\nlog = {log}\n")
+
+    def is_running():
+        for each in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it may end while it is looked at
+                if f"{home}/" in (command := each.read_text()) and "-m\0pip\0" in command:
+                    return True
+        return False
+
+    yield is_running
+    configuration.unlink()
+
+
 def test_a_missing_server_is_installed(editor, script):
     """From a wheel whose only program starts the scripted server."""
     hidden = editor.wheel.rename(editor.wheel.with_suffix(".away"))
@@ -167,6 +188,13 @@ def test_a_missing_server_is_installed(editor, script):
     editor.wait_on_page("Stateline's server was not installed: ERROR: ")
     editor.wait_status("not installed")
     hidden.rename(editor.wheel)
+    with pip_that_waits(editor.folder.parent) as is_running:
+        editor.choose("Install the Server")
+        editor.press_button("Install")
+        wait_until(is_running, "pip")
+        editor.press_button("Cancel")
+        wait_until(lambda: not is_running(), "end of pip")
+    editor.wait_status("not installed")
     editor.choose("Install the Server")
     editor.press_button("Install")
     editor.wait_status("Ready")
