@@ -22,6 +22,7 @@ from terminal import ROOT, Terminal, need_neovim, neovims
 README = ROOT / "editors" / "neovim" / "README.md"
 # What comes next is plain enough for a very small model.
 FUNCTIONS = [f"def add_{n}(a, b):\n    return a + b\n\n\n" for n in range(40)]
+WHOLE_TOKENS = 600
 LINE, BLOCK = "a, b):", "a, b):\n    return a + b"
 
 
@@ -96,6 +97,10 @@ def statistics(terminal):
     return json.loads(terminal.evaluate(f"vim.json.encode({client}:{request}.result)"))
 
 
+def warm(counts):
+    return counts if counts["tokensReadInBackground"] or not counts["cold"] else None
+
+
 def test_a_server_killed_while_typing_comes_back_warm(neovim):
     neovim.press("G", "o", "C-u")
     neovim.type("def add_")
@@ -108,8 +113,9 @@ def test_a_server_killed_while_typing_comes_back_warm(neovim):
     neovim.wait(lambda: len(neovim.server_pids()) == 2, "another server")
     neovim.wait_for("Stateline: Ready")
     neovim.wait(lambda: neovim.ghost().startswith(LINE), "the ghost of the new server")
-    counts = statistics(neovim)
-    assert counts["tokensReused"] > counts["tokensReadWaiting"]
+    # Where a few tokens too many are not on the disk, they are read behind a cold answer.
+    counts = neovim.wait(lambda: warm(statistics(neovim)), "the file to be read")
+    assert counts["tokensReadWaiting"] + counts["tokensReadInBackground"] < WHOLE_TOKENS / 2
     said = neovim.evaluate("vim.fn.execute([[messages]])").strip().split("\n")
     assert said[-1] == "Stateline: the server was killed (signal 9); restarting (1 of 3)."
     neovim.press("Tab")

@@ -54,6 +54,8 @@ async function show(document, marked, options) {
   const offset = marked.includes("|") ? marked.indexOf("|") : document.getText().length;
   const place = document.positionAt(offset);
   editor.selection = new vscode.Selection(place, place);
+  // VS Code makes what asks for ghost text when it has time, or when it is told to; of nobody here.
+  await run("editor.action.inlineSuggest.trigger", { explicit: false, providerId: "nobody:*" });
   return editor;
 }
 
