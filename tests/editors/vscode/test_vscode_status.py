@@ -172,8 +172,10 @@ def pip_that_waits(home):
                     return True
         return False
 
-    yield is_running
-    configuration.unlink()
+    try:
+        yield is_running
+    finally:
+        configuration.unlink()
 
 
 def test_a_missing_server_is_installed(editor, script):

@@ -24,11 +24,10 @@ STATELINE = Path(sys.executable).with_name("stateline")
 def pack(editors: Path, folder: Path) -> Path:
     """The extension, packed into this folder as a user gets it."""
     file = folder / "stateline.vsix"
-    programs = f"{install_vscode.node(editors).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(
         ["npm", "run", "package", "--", "--out", str(file)],
         cwd=install_vscode.EXTENSION,
-        env={**os.environ, "PATH": programs},
+        env=install_vscode.environment(editors),
         check=True,
         stdin=subprocess.DEVNULL,
         timeout=PACK_S,
