@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from ..model.completer import Context, Ended, Piece, Usage
@@ -36,6 +36,7 @@ class Generation:
     written: str = ""
     alternatives: tuple[Generation, ...] = ()  # candidates 1 and so on, told to this one
     tokens: int = 0  # that were generated, known once it is done
+    circled: bool = False  # it ended because it began to repeat itself
     usage: Usage | None = None  # of all candidates
     done: bool = False
     cancelled: bool = False  # nobody may take from it any more
@@ -50,17 +51,29 @@ class Generation:
     def add(self, told: Piece | Ended | Usage) -> None:
         if isinstance(told, Usage):
             self.usage = told
-            self.tokens = self.tokens if self.done else told.tokens_generated
+            if not self.done:
+                self._end(told)
         else:
             self.candidates[told.candidate]._go_on(told)
         self.wake()
 
     def _go_on(self, told: Piece | Ended) -> None:
         if isinstance(told, Ended):
-            self.done, self.tokens = True, told.tokens_generated
+            self.done = True
+            self._end(told)
         else:
             self.pieces.append(told)
             self.written += told.text
+
+    def _end(self, told: Ended | Usage) -> None:
+        """Take back what only repeated itself; a line break before it says that a line is whole."""
+        self.tokens, self.circled = told.tokens_generated, told.repeated_chars > 0
+        end = len(self.written) - told.repeated_chars
+        end += self.written.startswith("\n", end)
+        self.written, at = self.written[:end], 0
+        for number, piece in enumerate(self.pieces):
+            self.pieces[number] = replace(piece, text=piece.text[: max(end - at, 0)])
+            at += len(piece.text)
 
     def finish(self) -> None:
         for each in self.candidates:
@@ -107,7 +120,7 @@ class Generation:
     @property
     def cut_short(self) -> bool:
         """Whether it ended where it was made to, so that its last line may not be whole."""
-        return self.stop.is_set() or 0 < self.max_tokens <= self.tokens
+        return self.stop.is_set() or self.circled or 0 < self.max_tokens <= self.tokens
 
     def typed(self, context: Context) -> str | None:
         """What was typed since, if this generation still speaks of `context`; else None."""

@@ -11,7 +11,7 @@ from stateline.lsp_server.documents import Snapshot
 from stateline.lsp_server.generation import Generation, answer, probability
 from stateline.lsp_server.requests import CompletionRequest, Trigger
 from stateline.lsp_server.settings import Settings
-from stateline.model.completer import Context, Piece, Usage
+from stateline.model.completer import Context, Ended, Piece, Usage
 
 AUTOMATIC, INVOKED = Trigger.AUTOMATIC, Trigger.INVOKED
 CLOSERS = frozenset(")]}\"'`>")
@@ -204,6 +204,22 @@ def test_half_a_line_at_a_blocks_end_is_left_out():
     whole = generation("if x:█", *BODY, "\n")
     whole.stop.set()
     check(whole, "if x:█", "".join(BODY), INVOKED)
+
+
+def test_what_only_repeats_itself_is_taken_back():
+    rows = ("\n    a()", "\n    b()", "\n    a()", "\n    b()", "\n    a")
+    repeated = replace(Usage(), tokens_generated=5, repeated_chars=len("".join(rows[2:])))
+    for told in (repeated, Ended(0, 5, repeated.repeated_chars)):
+        block = generation("if x:█", *rows, done=False)
+        block.add(told)
+        block.finish()
+        check(block, "if x:█", "".join(rows[:2]), INVOKED)
+        assert "".join(piece.text for piece in block.pieces) == block.written
+        line = generation("x = █", "a + ", "b(", "c + ", "b(", "c + ", done=False)
+        line.add(replace(told, repeated_chars=len("b(c + ")))
+        line.finish()
+        check(line, "x = █", None)  # nobody wants half a line
+    check(generation("x = █", "a + ", "b("), "x = █", "a + b(")
 
 
 def test_text_that_is_worth_nothing_is_no_suggestion():
