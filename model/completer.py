@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Protocol
 
+from .profile import Profile
+
 
 @dataclass(frozen=True)
 class Neighbour:
@@ -145,6 +147,11 @@ class Completer(Writer, Protocol):
         ...
 
     @property
+    def profile(self) -> Profile:
+        """Which languages it knows, and how sure of a line it has to be in each."""
+        ...
+
+    @property
     def runtime(self) -> str:
         """What it computes with, for people."""
         ...
@@ -176,6 +183,7 @@ class Scripted:
     ) -> None:
         self._script, self._others = script, others
         self.appetite = Appetite()
+        self.profile = Profile()
         self.runtime = "a script"
         self.advice = ""
         self.forgotten: list[str] = []

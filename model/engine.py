@@ -28,6 +28,7 @@ from .folder import read_config, tokenizer_path
 from .heads import Heads
 from .memory import Trust
 from .network import Network, is_finite
+from .profile import Profile, read_profile
 from .reader import Reader
 from .reading import Prompt, Reading
 from .runtime import OpenNetwork, idle_gpu, open_network
@@ -56,8 +57,10 @@ class Engine:
         trust: Trust | None = None,
         appetite: Appetite | None = None,
         shelf: StateShelf | None = None,
+        profile: Profile | None = None,
     ) -> None:
         self.appetite = appetite or Appetite()
+        self.profile = profile or Profile()
         self.network = network
         self.tokenizer = tokenizer
         self.reader = Reader(network, budget_bytes, shelf)
@@ -101,7 +104,7 @@ class Engine:
             shelf = StateShelf(Store(states, name), made)
         trust = memory.read_trust(folder)
         appetite = read_appetite(folder)
-        return cls(made, tokenizer, budget_bytes, trust, appetite, shelf)
+        return cls(made, tokenizer, budget_bytes, trust, appetite, shelf, read_profile(folder))
 
     @property
     def runtime(self) -> str:

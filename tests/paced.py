@@ -12,6 +12,7 @@ from stateline.lsp_server.requests import CompletionRequest, Trigger
 from stateline.lsp_server.session import Session
 from stateline.lsp_server.settings import Settings
 from stateline.model.completer import Appetite, Piece, Scripted, Usage
+from stateline.model.profile import Profile
 
 AUTOMATIC, INVOKED = Trigger.AUTOMATIC, Trigger.INVOKED
 PATIENCE_S = 30  # after which a test that hangs fails
@@ -28,7 +29,7 @@ class Paced:
     def __init__(self, *scripts):
         self.scripts = [[each if isinstance(each, Piece) else Piece(each, 1.0) for each in script]
                         for script in scripts]  # fmt: skip
-        self.appetite = Appetite()
+        self.appetite, self.profile = Appetite(), Profile()
         self.asked, self.stops, self.warmed = [], [], []
         self.taken = 0
         self._may, self._waits = threading.Semaphore(0), threading.Semaphore(0)
