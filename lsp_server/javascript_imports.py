@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 
 from .families import SCRIPT_SUFFIXES
 from .lookup import Lookup
-from .python_imports import source_folders
 from .script_project import Paths, paths_for
 
 MAX_IMPORTS = 200  # of a text
@@ -71,7 +70,7 @@ def _places(name: str, file: str, paths: Paths, lookup: Lookup) -> Iterator[str]
         return
     yield from paths.places(name)
     if name.startswith(_ALIASES):
-        for folder in source_folders(file, lookup):
+        for folder in lookup.source_folders(file):
             yield os.path.join(folder, name[2:])
     else:
         yield from _in_package(name, lookup)

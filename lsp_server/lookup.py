@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from .folders import is_installed, steps, within
 
+# What a project's modules stand under, beside its root.
+_SOURCE_FOLDERS = ("", "src", "lib")
+
 
 @dataclass(frozen=True)
 class Lookup:
@@ -50,6 +53,15 @@ class Lookup:
             found.append(folder)
             folder = os.path.dirname(folder)
         return found
+
+    def source_folders(self, file: str) -> list[str]:
+        """Where a file's absolute imports may start: its folder and those above, then the roots."""
+        below = (
+            os.path.join(root, name) if name else root
+            for root in self.roots
+            for name in _SOURCE_FOLDERS
+        )
+        return list(dict.fromkeys([*self.upwards(file), *below]))
 
     def nearest_with_tail(
         self, parts: Sequence[str], file: str, suffixes: tuple[str, ...]

@@ -28,8 +28,6 @@ _STATEMENT = re.compile(
 )
 _COMMENT = re.compile(r"#[^\n]*")
 _NAME = re.compile(r"\w+(?:\.\w+)*")
-# What a project's modules stand under, beside its root.
-_SOURCE_FOLDERS = ("", "src", "lib")
 _ENDINGS = tuple(end for each in PYTHON_SUFFIXES for end in (each, f"{os.sep}__init__{each}"))
 
 
@@ -66,19 +64,9 @@ def _names(listed: str) -> list[str]:
 
 def imported(text: str, file: str, lookup: Lookup) -> Iterator[str]:
     """The files that a text imports, in its order; some perhaps more than once."""
-    bases = source_folders(file, lookup)
+    bases = lookup.source_folders(file)
     for each in read_imports(text):
         yield from _targets(each, file, bases, lookup)
-
-
-def source_folders(file: str, lookup: Lookup) -> list[str]:
-    """Where a file's absolute imports may start: its own folder and those above, then the roots."""
-    below = (
-        os.path.join(root, name) if name else root
-        for root in lookup.roots
-        for name in _SOURCE_FOLDERS
-    )
-    return list(dict.fromkeys([*lookup.upwards(file), *below]))
 
 
 def _targets(each: Import, file: str, bases: Sequence[str], lookup: Lookup) -> Iterator[str]:

@@ -12,7 +12,6 @@ from stateline.lsp_server.python_imports import (
     MAX_NAMES,
     Import,
     read_imports,
-    source_folders,
 )
 
 ROOT = os.path.abspath(os.path.join(os.sep, "work", "project"))
@@ -81,7 +80,7 @@ def test_no_text_takes_long(text):
 def test_absolute_imports_start_at_the_folders_above_and_the_roots():
     [file] = at("tools/deep/a.py")
     other = os.path.abspath(os.path.join(os.sep, "other"))
-    assert source_folders(file, Lookup([ROOT, other])) == [
+    assert Lookup([ROOT, other]).source_folders(file) == [
         *at("tools/deep", "tools"),
         ROOT,
         *at("src", "lib"),
