@@ -26,6 +26,7 @@ THEME = "ansi_dark"  # the terminal's own colours, so that it can be read in any
 GHOST = "dim italic"
 CURSOR = "reverse"
 LATEST_KEYS = 6
+LATEST_BARS = 24  # so that the median stays on the screen at 80 columns
 PICTURE_WIDTH, PICTURE_HEIGHT = 100, 30  # of a saved picture, in characters
 _OTHER_ROWS = LATEST_KEYS + 8  # of the picture, besides the code
 _CODE_ROWS = range(6, 26)
@@ -152,7 +153,7 @@ def _footer(tally: Tally, draft: Draft) -> Text:
     text = Text(no_wrap=True, overflow="crop")
     text.append(f" {typed} of {everything} characters", "bold")
     text.append(f", keys {len(tally.keystrokes)}, accepted {tally.accepted_share:.0%}   ")
-    for stroke in tally.keystrokes[-40:]:
+    for stroke in tally.keystrokes[-LATEST_BARS:]:
         ms = stroke.answer_ms
         bar = "·" if ms is None else _BARS[min(int(ms / _BAR_MS), len(_BARS) - 1)]
         text.append(bar, "green" if stroke.ghost else "dim")

@@ -20,7 +20,7 @@ from .typist import Draft, draft_of, habits_of
 MAX_FILE_BYTES = 4 << 20
 MODULE, FUNCTION = "argparse", "_AppendAction.__init__"
 # By language: the file of the samples that is typed in, and which of its functions.
-SAMPLES = {"typescript": ("repository.ts", "markAsPaid")}
+SAMPLES = {"typescript": ("repository.ts", "cancel")}
 LANGUAGES = (PYTHON.name, *SAMPLES)
 _REACT = ".jsx", ".tsx"
 

@@ -45,3 +45,14 @@ export class InvoiceNotFoundError extends Error {
     this.name = "InvoiceNotFoundError";
   }
 }
+
+/** Thrown where an invoice is not at the stage that a step needs. */
+export class WrongStatusError extends Error {
+  constructor(
+    readonly invoice: Invoice,
+    readonly wanted: Status,
+  ) {
+    super(`Invoice ${invoice.number} is ${invoice.status}, not ${wanted}.`);
+    this.name = "WrongStatusError";
+  }
+}

@@ -1,5 +1,5 @@
 import type { Invoice, InvoiceFilter, Money, Status } from "./invoice";
-import { InvoiceNotFoundError } from "./invoice";
+import { InvoiceNotFoundError, WrongStatusError } from "./invoice";
 import { add, money, totalOfInvoice } from "./money";
 
 /** Keeps invoices in memory, by their ids. */
@@ -25,6 +25,38 @@ export class InvoiceRepository {
     }
   }
 
+  /** Sends a draft to its customer. */
+  send(id: string): Invoice {
+    const invoice = this.get(id);
+    if (invoice.status !== "draft") {
+      throw new WrongStatusError(invoice, "draft");
+    }
+    const sent: Invoice = { ...invoice, status: "sent" };
+    this.save(sent);
+    return sent;
+  }
+
+  pay(id: string, paidAt: Date): Invoice {
+    const invoice = this.get(id);
+    if (invoice.status !== "sent") {
+      throw new WrongStatusError(invoice, "sent");
+    }
+    const paid: Invoice = { ...invoice, status: "paid", paidAt };
+    this.save(paid);
+    return paid;
+  }
+
+  /** Takes back what was sent and is not paid. */
+  cancel(id: string): Invoice {
+    const invoice = this.get(id);
+    if (invoice.status !== "sent") {
+      throw new WrongStatusError(invoice, "sent");
+    }
+    const cancelled: Invoice = { ...invoice, status: "cancelled" };
+    this.save(cancelled);
+    return cancelled;
+  }
+
   /** Returns all invoices that fit, the newest first. */
   find(filter: InvoiceFilter = {}): Invoice[] {
     const found: Invoice[] = [];
@@ -36,7 +68,7 @@ export class InvoiceRepository {
     return found.sort((a, b) => b.number - a.number);
   }
 
-  /** Returns what was sent, is not paid, and was due before this day. */
+  /** Returns what was sent and not paid, and due before this day. */
   overdue(today: Date): Invoice[] {
     const sent = this.find({ status: "sent" });
     return sent.filter((invoice) => invoice.dueAt < today);
@@ -62,7 +94,7 @@ export class InvoiceRepository {
   }
 }
 
-/** Whether an invoice fits; what the filter does not name is not asked. */
+/** Whether an invoice fits, as far as the filter names anything. */
 function fits(invoice: Invoice, filter: InvoiceFilter): boolean {
   if (filter.status && invoice.status !== filter.status) {
     return false;
