@@ -92,7 +92,10 @@ def complete(
 
 @app.command()
 def demo(
-    file: Annotated[Path | None, typer.Option(help="A Python file to type in.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A file of yours to type in.")] = None,
+    language: Annotated[
+        str, typer.Option(help="Without a file: python, or typescript.")
+    ] = "python",
     model: ModelOption = None,
     speed: Annotated[float, typer.Option(help="Typing speed; 2 is twice as fast.")] = 1.0,
     keys: Annotated[int, typer.Option(help="Stop after this many keystrokes; 0: never.")] = 0,
@@ -101,7 +104,9 @@ def demo(
     """Type into a real file through the real server, and show what it suggests."""
     from .demo import run
 
-    raise typer.Exit(run(file=file, model=model, speed=speed, keys=keys, svg=svg))
+    raise typer.Exit(
+        run(file=file, language=language, model=model, speed=speed, keys=keys, svg=svg)
+    )
 
 
 @app.command()
