@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .archive import GAP, LONGEST_TOKENS, NO_FILES, Archive, Ids
+from .archive import GAP, LONGEST_TOKENS, Ids
 from .errors import ModelFolderError
 from .match import Match
 from .tokenizer import Markers
@@ -67,8 +67,7 @@ def cell(length: int, confidence: float) -> tuple[int, int]:
 def history(tokens: Sequence[int], markers: Markers) -> Ids:
     """A prompt's text in reading order: what follows the cursor, then what precedes it.
 
-    What the anchor parted is joined again, and every marker becomes a gap. Append to it what is
-    written, by `extended`.
+    What the anchor parted is joined again, and every marker becomes a gap.
     """
     gap = np.full(LONGEST_TOKENS, GAP, np.int32)  # so that no look back falls out
     return np.concatenate([gap, _in_order(np.array(tokens, np.int32), markers)])
@@ -87,16 +86,6 @@ def _in_order(ids: Ids, markers: Markers) -> Ids:
 def _special(markers: Markers) -> list[int]:
     every = (markers.bos, markers.pre, markers.suf, markers.mid, markers.eom, markers.file)
     return [marker for marker in every if marker is not None]
-
-
-def extended(past: Ids, token: int) -> Ids:
-    """The history after one more token was written."""
-    return np.concatenate([past, np.array([token], np.int32)])
-
-
-def recall(past: Ids, others: Archive = NO_FILES) -> Recalled | None:
-    """As `recalled`, of the match of a history's end."""
-    return recalled(Match.of(past, others))
 
 
 def recalled(match: Match) -> Recalled | None:
@@ -150,6 +139,8 @@ def read_trust(folder: Path) -> Trust | None:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise ValueError("too large")
         weights = np.array(json.loads(path.read_bytes()), np.float64)
+        if weights.shape[1:] == SHAPE:  # learned when sizes of what is recalled were told apart
+            weights = weights.mean(0)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ModelFolderError(
             f"{path} is not a table of the memory's weights ({error}); delete it to do without."

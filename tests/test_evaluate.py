@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -299,7 +300,7 @@ def test_cursors_of_a_file_are_asked_in_order_and_answered_in_theirs():
     assert [trial.truth for trial in found["mid_line"]] == [cursor.truth for cursor in asked]
     assert found["line_starts"] == found["mid_line"][::-1]
     places = [context.path.split(":") for context in completer.asked]
-    for one, other in zip(places, places[1:], strict=False):
+    for one, other in pairwise(places):
         assert one[0] != other[0] or int(one[1]) <= int(other[1])
 
 

@@ -46,7 +46,12 @@ class Effort:
     targets: int = 12
 
 
-def learn(model: Path, corpus: Path, effort: Effort, steps: Steps, workers: int = 0) -> None:
+USUAL = Effort()
+
+
+def learn(
+    model: Path, corpus: Path, steps: Steps, effort: Effort = USUAL, workers: int = 0
+) -> None:
     """Write memory.json, profile.json and workspace.json into a model folder.
 
     Raises CorpusError where there are no learning shards, and ModelFolderError.
@@ -74,7 +79,9 @@ def gates(judges: Judges, projects: Projects, count: int) -> dict[str, float]:
     """By language: the lowest threshold from which on enough of what is shown mid-line is right."""
     found = {}
     for language in LANGUAGES:
-        pages = cursors.pages(in_language(projects, language), 0)
+        if not (held := in_language(projects, language)):
+            continue
+        pages = cursors.pages(held, 0)
         asked = {"mid_line": cursors.mid_line_cursors(pages, count, 0)}
         trials = answers_by_kind(judges, f"{language.name}: gate", asked)["mid_line"]
         gate = lowest_threshold(
@@ -119,7 +126,7 @@ def main(
 ) -> None:
     """Learn how far the memory is trusted, the gates and the use of a workspace; minutes."""
     with progress() as steps:
-        learn(model, corpus, Effort(), steps, workers)
+        learn(model, corpus, steps, workers=workers)
 
 
 if __name__ == "__main__":
