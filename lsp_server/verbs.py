@@ -232,7 +232,9 @@ def evaluate(
     corpus: Annotated[
         Path | None, typer.Option(help="Where `stateline corpus build` put its shards.")
     ] = None,
-    count: Annotated[int, typer.Option(help="Cursors; costlier measures take fewer.")] = 150,
+    count: Annotated[
+        int, typer.Option(help="Cursors of each language; costlier measures take fewer.")
+    ] = 400,
     measure: Annotated[
         list[str] | None, typer.Option(help="One of the measures, repeatable; without it, all.")
     ] = None,
@@ -244,8 +246,9 @@ def evaluate(
         Path | None, typer.Option("--float", help="The same model before it was quantised.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Save the JSON there as well.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0: one a core.")] = 0,
 ) -> None:
-    """Measure a model on held-out text; one JSON line last."""
+    """Measure a model on held-out text, by language; one JSON line last."""
     import json
 
     from ..model.errors import ModelFolderError
@@ -253,7 +256,7 @@ def evaluate(
     from ..model.training.evaluate import EvaluationError, Plan
     from ..model.training.figures import show
 
-    chosen = (tuple(measure or ()), seed, tuple(baseline or ()), float_folder, out)
+    chosen = (tuple(measure or ()), seed, tuple(baseline or ()), float_folder, out, workers)
     try:
         report = show(Plan(model, corpus, count, *chosen))
     except (CorpusError, EvaluationError, ModelFolderError) as error:

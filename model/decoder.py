@@ -11,11 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
-from typing import Any
 
-from numpy.typing import NDArray
-
-from .archive import NO_FILES, Archive, Ids
 from .candidates import Candidates
 from .checkpoints import Place
 from .completer import Ended, Piece, Sampling, Usage
@@ -28,7 +24,7 @@ from .sampling import Vocabulary
 from .shelf import Remembered
 from .speculation import Drafting, Standing
 from .tokenizer import Tokenizer
-from .writing import Writing, remembering
+from .writing import Writing
 
 
 class Decoder:
@@ -82,13 +78,6 @@ class Decoder:
     def _writing(self, prompt: Prompt, sampling: Sampling) -> Writing:
         match = Match.of(prompt.seen, prompt.others) if self.trust else None
         return Writing(self._vocabulary, self.trust, match, prompt.tail, sampling)
-
-    def recalling(
-        self, logits: NDArray[Any], past: Ids, others: Archive = NO_FILES
-    ) -> NDArray[Any]:
-        """Logits (v,) with what the memory says after `past`."""
-        match = Match.of(past, others) if self.trust else None
-        return remembering(logits, match, self.trust, self._vocabulary.end)
 
 
 def _cost(usage: Usage, writings: Sequence[Writing], began: float) -> Usage:

@@ -21,19 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .archive import GAP, LONGEST_TOKENS, NO_FILES, Archive, Ids
+from .archive import GAP, LONGEST_TOKENS, Ids
 from .errors import ModelFolderError
 from .match import Match
 from .tokenizer import Markers
 
 FILE = "memory.json"
-# Cells of the table: by tokens that stand before, by those of them that match, and by the model's
-# own highest probability. A bound belongs to the cell above it. Whether the places agree need not
-# count: their shares say it.
-SIZES = (128, 512, 2048)
+# Cells of the table: by the tokens that match, and by the model's own highest probability. A bound
+# belongs to the cell above it. Whether the places agree need not count, for their shares say it;
+# how much there is to recall from, and in which language, were measured and hardly count.
 LENGTHS = (2, 3, 4, 5, 7, 10, 16)
 CONFIDENCES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
-SHAPE = (len(SIZES) + 1, len(LENGTHS) + 1, len(CONFIDENCES) + 1)
+SHAPE = (len(LENGTHS) + 1, len(CONFIDENCES) + 1)
 MOST_WEIGHT = 0.98  # the model always keeps a say
 _MAX_JSON_BYTES = 1 << 20
 
@@ -47,7 +46,6 @@ class Recalled:
     tokens: Ids  # (m,) different ones, ascending
     shares: NDArray[np.float64]  # (m,) of those places; they sum to one
     length: int  # tokens that match, at most LONGEST_TOKENS
-    size: int  # tokens among which they were looked for
 
 
 @dataclass(frozen=True)
@@ -56,21 +54,20 @@ class Trust:
 
     weights: NDArray[np.float64]
 
-    def weight(self, size: int, length: int, confidence: float) -> float:
+    def weight(self, length: int, confidence: float) -> float:
         """The memory's part of the prediction; `confidence` is the model's highest probability."""
-        return float(self.weights[cell(size, length, confidence)])
+        return float(self.weights[cell(length, confidence)])
 
 
-def cell(size: int, length: int, confidence: float) -> tuple[int, int, int]:
+def cell(length: int, confidence: float) -> tuple[int, int]:
     """The place in the table."""
-    return bisect(SIZES, size), bisect(LENGTHS, length), bisect(CONFIDENCES, confidence)
+    return bisect(LENGTHS, length), bisect(CONFIDENCES, confidence)
 
 
 def history(tokens: Sequence[int], markers: Markers) -> Ids:
     """A prompt's text in reading order: what follows the cursor, then what precedes it.
 
-    What the anchor parted is joined again, and every marker becomes a gap. Append to it what is
-    written, by `extended`.
+    What the anchor parted is joined again, and every marker becomes a gap.
     """
     gap = np.full(LONGEST_TOKENS, GAP, np.int32)  # so that no look back falls out
     return np.concatenate([gap, _in_order(np.array(tokens, np.int32), markers)])
@@ -91,26 +88,15 @@ def _special(markers: Markers) -> list[int]:
     return [marker for marker in every if marker is not None]
 
 
-def extended(past: Ids, token: int) -> Ids:
-    """The history after one more token was written."""
-    return np.concatenate([past, np.array([token], np.int32)])
-
-
-def recall(past: Ids, others: Archive = NO_FILES) -> Recalled | None:
-    """As `recalled`, of the match of a history's end."""
-    return recalled(Match.of(past, others))
-
-
 def recalled(match: Match) -> Recalled | None:
     """What followed the longest match, in the text or in other files; None if there is none."""
     if match.length == 0:
         return None
     followers = match.followers()
-    size = len(match.past) + len(match.others.ids) - 2 * LONGEST_TOKENS  # without their gaps
     if len(followers) == 1:  # the usual case, without the sorting
-        return Recalled(followers, np.ones(1), match.length, size)
+        return Recalled(followers, np.ones(1), match.length)
     tokens, times = np.unique(followers, return_counts=True)
-    return Recalled(tokens, times / len(followers), match.length, size)
+    return Recalled(tokens, times / len(followers), match.length)
 
 
 def mixed(
@@ -123,7 +109,7 @@ def mixed(
     if recalled is None:
         return logits
     log_p = _log_softmax(logits.astype(np.float32, copy=False))
-    weight = trust.weight(recalled.size, recalled.length, math.exp(log_p.max()))
+    weight = trust.weight(recalled.length, math.exp(log_p.max()))
     if weight <= 0:
         return logits
     end = None if eom is None else log_p[eom]
@@ -153,8 +139,8 @@ def read_trust(folder: Path) -> Trust | None:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise ValueError("too large")
         weights = np.array(json.loads(path.read_bytes()), np.float64)
-        if weights.shape == SHAPE[1:]:  # learned before sizes were told apart
-            weights = np.broadcast_to(weights, SHAPE)
+        if weights.shape[1:] == SHAPE:  # learned when sizes of what is recalled were told apart
+            weights = weights.mean(0)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ModelFolderError(
             f"{path} is not a table of the memory's weights ({error}); delete it to do without."

@@ -2,31 +2,39 @@
 
 import gzip
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from stateline.lsp_server.verbs import app
 from stateline.model.completer import Context, Piece, Scripted
+from stateline.model.languages import PYTHON
+from stateline.model.profile import Profile
 from stateline.model.training.calibration import (
     calibration_error,
     gate_row,
     lowest_threshold,
     reliability,
 )
+from stateline.model.training.cases import Cases, cases_of
 from stateline.model.training.corpus import CorpusError, SourceFile
 from stateline.model.training.cursors import (
+    PAGE_CHARS,
     Cursor,
     Trial,
+    is_comment,
     kept,
     line_start_cursors,
     mid_line_cursors,
+    pages,
     rest_of_line,
     trial_of,
 )
 from stateline.model.training.curve import draw
-from stateline.model.training.evaluate import MEASURES, Cases, measure
+from stateline.model.training.evaluate import MEASURES, answers_by_kind, measure
 from stateline.model.training.holes import Filled, fill, hole_cursors, hole_report, parses
 from stateline.model.training.intervals import ratio_of, share_of, wilson
+from stateline.model.training.judges import Judges, judges_of
 from stateline.model.training.subjects import Subject
 from stateline.model.training.typing_saved import Typed, pauses, type_line, typing_report
 from tiny_model import tiny_folder
@@ -37,13 +45,17 @@ FILE = SourceFile("a.py", TEXT)
 SOME = [SourceFile(f"f{i}.py", TEXT * 4) for i in range(4)]
 
 
+def steps(name, answers, count):
+    return answers
+
+
 def oracle(cursor_texts: list[SourceFile]):
     """A completer that has read the files, and writes what stands there to the line's end."""
 
     def script(context: Context) -> list[Piece]:
         for file in cursor_texts:
             at = file.text.find(context.prefix)
-            if file.path == context.path and at >= 0:
+            if file.path == context.path.partition(":")[0] and at >= 0:
                 line = file.text[at + context.offset :].partition("\n")[0]
                 return [Piece(line, 0.9), Piece("\n", 0.5)]
         return []
@@ -85,7 +97,7 @@ def test_the_confidence_is_that_of_the_text_shown():
 
 
 def test_cursors_stand_inside_code():
-    for cursor in mid_line_cursors([FILE], 50, seed=0):
+    for cursor in mid_line_cursors(pages([[FILE]], 0), 9, seed=0):
         before = TEXT[: cursor.offset].rpartition("\n")[2]
         assert before.strip()
         assert cursor.truth.strip()
@@ -93,20 +105,50 @@ def test_cursors_stand_inside_code():
 
 
 def test_line_starts_stand_after_the_indentation():
-    found = {cursor.truth for cursor in line_start_cursors([FILE], 50, seed=0)}
-    assert found == {"def add(a, b):", "return a + b"}
+    found = [cursor.truth for cursor in line_start_cursors(pages([[FILE]], 0), 2, seed=0)]
+    assert sorted(found) == ["def add(a, b):", "return a + b"]
 
 
 def test_cursors_depend_on_the_seed_alone():
-    assert mid_line_cursors(SOME, 9, 1) == mid_line_cursors(SOME, 9, 1)
-    assert mid_line_cursors(SOME, 9, 1) != mid_line_cursors(SOME, 9, 2)
+    judged = pages([SOME], 0)
+    assert mid_line_cursors(judged, 9, 1) == mid_line_cursors(judged, 9, 1)
+    assert mid_line_cursors(judged, 9, 1) != mid_line_cursors(judged, 9, 2)
+
+
+def test_projects_take_turns_and_a_few_cursors_share_a_page():
+    large = [SourceFile(f"large{i}.py", TEXT * 999) for i in range(9)]
+    judged = pages([large, [FILE]], 0)
+    assert FILE in [page.file for page in judged[:2]]
+    found = mid_line_cursors(judged[:5], 9, 0)
+    assert len({cursor.file for cursor in found}) == 5
+    for file in large:
+        places = [cursor.offset // PAGE_CHARS for cursor in found if cursor.file is file]
+        assert len(set(places)) <= 1
+    assert len(mid_line_cursors(judged[:2], 60, 0)) == 60, "few pages have more of them"
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "comment"),
+    [
+        ("a.py", "  # x", True),
+        ("a.py", "// x", False),
+        ("a.ts", "  // x", True),
+        ("a.tsx", "/** x */", True),
+        ("a.js", " * @param x", True),
+        ("a.js", "# x", False),
+        ("a.mjs", "a * b", False),
+    ],
+)
+def test_what_a_comment_is_depends_on_the_language(path: str, line: str, comment: bool):
+    text = f"first\n{line}\n// # last"
+    assert is_comment(SourceFile(path, text), len("first\n") + len(line)) is comment
 
 
 @pytest.mark.parametrize("draw_cursors", [mid_line_cursors, line_start_cursors, hole_cursors])
 def test_files_without_code_are_a_sentence_not_a_loop(draw_cursors):
     for files in ([], [SourceFile("a.py", "\n\n# only this\n")]):
         with pytest.raises(CorpusError, match="build larger shards"):
-            draw_cursors(files, 3, 0)
+            draw_cursors(pages([files], 0), 3, 0)
 
 
 def test_the_truth_is_hidden_from_the_model():
@@ -130,7 +172,7 @@ def hole(text: str, truth: str) -> Cursor:
 
 
 def test_holes_are_whole_lines_of_code():
-    for cut in hole_cursors(SOME, 30, seed=0):
+    for cut in hole_cursors(pages([SOME], 0), 12, seed=0):
         text = cut.file.text
         assert not text[: cut.offset].rpartition("\n")[2].strip()
         assert text[cut.end : cut.end + 1] in ("\n", "")
@@ -151,6 +193,11 @@ def test_holes_are_whole_lines_of_code():
 def test_a_filled_hole(around, truth, written, exact, parse):
     filled = Filled(hole(around.replace("HOLE", truth), truth), written)
     assert (filled.exact, filled.parses) == (exact, parse)
+
+
+def test_only_python_is_parsed():
+    cut = Cursor(SourceFile("a.ts", "let a = 1;\nlet b = 2;\n"), 0, 21)
+    assert Filled(cut, "let a = 1;").parses is None
 
 
 def test_null_bytes_and_deep_nesting_do_not_parse():
@@ -202,8 +249,8 @@ def test_reliability_and_its_error():
 def test_the_gate_trades_coverage_for_precision():
     cases = [(0.95, True), (0.45, False), (0.45, True)]
     low, high = gate_row(cases, 4, 0.0), gate_row(cases, 4, 0.5)
-    assert (low["coverage"], low["precision"]["value"]) == (0.75, pytest.approx(2 / 3))
-    assert (high["coverage"], high["precision"]["value"]) == (0.25, 1.0)
+    assert (low["coverage"]["value"], low["precision"]["value"]) == (0.75, pytest.approx(2 / 3))
+    assert (high["coverage"]["value"], high["precision"]["value"]) == (0.25, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +258,7 @@ def test_the_gate_trades_coverage_for_precision():
     [
         ([(0.8, True)] * 40 + [(0.3, False)] * 40, 0.31),
         ([(0.8, True)] * 39 + [(0.3, False)] * 40, None),
-        ([(0.8, True)] * 60 + [(0.3, False)] * 40, 0.0),
+        ([(0.8, True)] * 65 + [(0.3, False)] * 35, 0.0),
         ([(0.8, False)] * 40 + [(0.3, True)] * 400, None),
         ([], None),
     ],
@@ -231,19 +278,59 @@ def test_intervals():
 
 
 def test_every_model_gets_the_same_measures_and_cases(tmp_path: Path):
-    def steps(name, things):
-        return things
-
     right, silent = oracle(SOME), Scripted(lambda context: [])
     names = [name for name in MEASURES if name != "humaneval"]
-    cases = Cases([SOME], tmp_path, 6, 0)
-    object.__setattr__(cases, "targets", [])  # these files are too short for a workspace
-    reports = [measure(Subject("x", c, len), cases, names, steps) for c in (right, silent)]
+    cases = Cases(PYTHON, [SOME], tmp_path, 6, 0)
+    reports = [
+        measure(Judges(Subject("x", completer, len), steps), cases, names)
+        for completer in (right, silent)
+    ]
     assert list(reports[0]) == ["bits", "mid-line", "line-start", "holes", "typing", "calibration"]
     assert reports[0]["mid-line"]["exact_match"]["value"] == 1
     assert reports[1]["mid-line"]["exact_match"]["value"] == 0
-    assert [c.text for c in right.asked[:12]] == [c.text for c in silent.asked[:12]]
+    assert right.asked[0] == silent.asked[0]
     json.dumps(reports)
+
+
+def test_cursors_of_a_file_are_asked_in_order_and_answered_in_theirs():
+    asked = mid_line_cursors(pages([SOME], 0), 8, 0)
+    completer = oracle(SOME)
+    kinds = {"mid_line": asked, "line_starts": asked[::-1]}
+    found = answers_by_kind(Judges(Subject("x", completer, len), steps), "x", kinds)
+    assert [trial.truth for trial in found["mid_line"]] == [cursor.truth for cursor in asked]
+    assert found["line_starts"] == found["mid_line"][::-1]
+    places = [context.path.split(":") for context in completer.asked]
+    for one, other in pairwise(places):
+        assert one[0] != other[0] or int(one[1]) <= int(other[1])
+
+
+def test_the_gate_is_the_models_own_for_the_language(tmp_path: Path):
+    low, high = Profile(), Profile(("python",), {"python": 0.95})
+    cases = Cases(PYTHON, [SOME], tmp_path, 6, 0)
+    for profile, shown in ((low, 1), (high, 0)):
+        subject = Subject("x", oracle(SOME), len, profile)
+        report = measure(Judges(subject, steps), cases, ["calibration"])
+        assert report["calibration"]["at_gate"]["mid_line"]["coverage"]["value"] == shown
+
+
+def test_languages_are_judged_apart(tmp_path: Path):
+    scripts = [SourceFile(f"f{i}.mjs", TEXT) for i in range(3)]
+    write_corpus(tmp_path / "corpus", [*SOME, *scripts, SourceFile("a.txt", TEXT)])
+    found = cases_of([tmp_path / "corpus" / "heldout" / "some.jsonl.gz"], tmp_path, 2, 0)
+    assert [cases.language.name for cases in found] == ["python", "javascript"]
+    assert {page.file.path for page in found[1].pages} == {file.path for file in scripts}
+    assert found[1].mid_line[0].context.language == "javascript"
+    assert found[1].tasks == []
+
+
+def test_figures_do_not_depend_on_how_many_judge(tmp_path: Path):
+    folder, cases = tiny_folder(tmp_path / "model"), Cases(PYTHON, [SOME], tmp_path, 4, 0)
+    names = ["bits", "mid-line", "typing", "anchors", "cold"]
+    reports = []
+    for workers in (1, 2):
+        with judges_of(folder, steps, workers) as judges:
+            reports.append(measure(judges, cases, names))
+    assert reports[0] == reports[1]
 
 
 def write_corpus(out: Path, files: list[SourceFile]) -> Path:
@@ -255,7 +342,7 @@ def write_corpus(out: Path, files: list[SourceFile]) -> Path:
 
 def test_the_verb_measures_a_model_and_its_baselines(tmp_path: Path):
     corpus, model = write_corpus(tmp_path / "corpus", SOME), tiny_folder(tmp_path / "model")
-    arguments = ["evaluate", str(model), "--corpus", str(corpus), "--count", "2"]
+    arguments = ["evaluate", str(model), "--corpus", str(corpus), "--count", "2", "--workers", "1"]
     for name in ("bits", "mid-line", "anchors"):
         arguments += ["--measure", name]
     arguments += ["--baseline", str(tiny_folder(tmp_path / "other")), "--float", str(model)]
@@ -263,7 +350,10 @@ def test_the_verb_measures_a_model_and_its_baselines(tmp_path: Path):
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout.splitlines()[-1])
     assert list(report["subjects"]) == [str(model), str(tmp_path / "other")]
-    assert list(report["subjects"][str(model)]) == ["bits", "mid-line", "anchors"]
+    measured = report["subjects"][str(model)]
+    assert {name: list(found) for name, found in measured.items()} == {
+        "python": ["bits", "mid-line", "anchors"]
+    }
     assert report["float"]["relative_change"]["value"] == 0
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert "bits per byte" in result.stderr

@@ -1,28 +1,34 @@
-"""Losses after other files and under each anchor: exact however split, of the same text."""
+"""Losses after other files and under each anchor, and answers from nearby: of the same text."""
 
 import math
 
 import numpy as np
 import pytest
-from stateline.model import memory
+from stateline.model import fim, memory
 from stateline.model.memory import Trust
 from stateline.model.torch_network import torch_model
-from stateline.model.training.corpus import CorpusError, SourceFile
-from stateline.model.training.cursors import Cursor
+from stateline.model.training.corpus import SourceFile
+from stateline.model.training.cursors import Cursor, rest_of_line
 from stateline.model.training.layouts import (
     ANCHORS,
-    WORKSPACE_TOKENS,
-    Target,
+    COLD_TOKENS,
     anchor_report,
-    header,
-    stream,
-    targets,
+    cold_report,
+    from_nearby,
     under_anchors,
-    workspace_nats,
-    workspace_report,
 )
 from stateline.model.training.likelihood import nats_after, nats_of
 from stateline.model.training.trainer import bits_per_byte
+from stateline.model.training.workspaces import (
+    TOKENS,
+    USES,
+    Target,
+    header,
+    stream,
+    targets,
+    workspace_nats,
+    workspace_report,
+)
 from tiny_model import texts, tiny_engine
 
 ENGINE = tiny_engine()
@@ -62,24 +68,23 @@ def test_the_memory_counts_like_the_model(monkeypatch, chunk: int):
 
 
 def test_the_stream_is_laid_out_as_in_training_and_cut_at_its_head():
-    encode = ENGINE.tokenizer.encode
-    whole = stream(ENGINE, FILES, 100_000)
-    assert whole[: len(header(ENGINE, FILES[0]))] == header(ENGINE, FILES[0])
-    assert header(ENGINE, FILES[0]) == [ENGINE.tokenizer.markers.file, *encode("f0.py\n")]
-    assert whole[-len(encode(FILES[2].text)) :] == encode(FILES[2].text)
-    assert stream(ENGINE, FILES, 30) == whole[-30:]
-    assert stream(ENGINE, FILES, 0) == []
+    tokenizer = ENGINE.tokenizer
+    whole = stream(tokenizer, FILES, 100_000)
+    assert header(tokenizer, FILES[0]) == [tokenizer.markers.file, *tokenizer.encode("f0.py\n")]
+    assert whole == [[*header(tokenizer, f), *tokenizer.encode(f.text)] for f in FILES]
+    cut = stream(tokenizer, FILES, len(whole[2]) + 7)
+    assert cut == [whole[1][-7:], whole[2]]
+    assert stream(tokenizer, FILES, 0) == []
 
 
 def test_targets_have_enough_before_them():
     text = "".join(texts())
-    longest = 6 * WORKSPACE_TOKENS[-1]
+    longest = 6 * TOKENS[-1]
     project = [SourceFile(f"{i}.py", (text * 99)[: longest // 2]) for i in range(4)]
     found = targets([project, FILES], 9, 0)
     assert {target.file.path for target in found} == {"2.py", "3.py"}
     assert all(sum(len(f.text) for f in target.before) >= longest for target in found)
-    with pytest.raises(CorpusError, match="long enough"):
-        targets([FILES], 9, 0)
+    assert targets([FILES], 9, 0) == []
 
 
 def test_a_prefix_changes_the_loss_and_a_short_project_is_read_whole():
@@ -87,9 +92,21 @@ def test_a_prefix_changes_the_loss_and_a_short_project_is_read_whole():
     nats = workspace_nats(ENGINE, target)
     assert nats[0] != nats[1]
     assert nats[1] == nats[2] == nats[3], "there is less than the shortest prefix"
+    assert nats[1].recalled == nats[0].recalled == nats[0].read, "there is no memory"
     report = workspace_report([target], [nats])
     assert list(report) == ["0", "1000", "4000", "16000"]
-    assert report["0"]["change"]["value"] == 0
+    assert all(report["0"][use]["change"]["value"] == 0 for use in USES)
+
+
+def test_what_is_read_and_what_is_recalled_are_told_apart():
+    trusting = tiny_engine()
+    trusting.decoder.trust = Trust(np.full(memory.SHAPE, 0.5))
+    none, some = workspace_nats(trusting, Target(tuple(FILES[:2]), FILES[2]))[:2]
+    alone = workspace_nats(ENGINE, Target(tuple(FILES[:2]), FILES[2]))
+    assert (none.read, some.read) == (alone[0].read, alone[1].read), "the memory is off"
+    assert some.recalled < none.recalled
+    assert none.all_recalled == some.recalled, "all that there is, and nothing is read"
+    assert some.both == some.all_recalled
 
 
 def test_every_anchor_is_judged_by_the_same_text():
@@ -103,3 +120,34 @@ def test_every_anchor_is_judged_by_the_same_text():
     assert all(each.trial.truth == "add(a, b)" for each in judged)
     report = anchor_report([judged])
     assert report["8 lines above"]["change"]["value"] == 0
+
+
+def test_a_cold_answer_is_that_of_the_window_where_all_is_near():
+    text = "x = 1\ntotal = add(a, b)\n"
+    cursor = Cursor(SourceFile("a.py", text), text.index("add("), len(text) - 1)
+    trials = from_nearby(ENGINE, cursor)
+    assert len(trials) == len(COLD_TOKENS)
+    assert {trial.truth for trial in trials} == {"add(a, b)"}
+    assert len({trial.written for trial in trials}) == 1
+    whole = rest_of_line(ENGINE, cursor)  # eight lines above is the window's start
+    assert trials[0].written == whole.written
+    assert trials[0].confidence == pytest.approx(whole.confidence)
+    assert list(cold_report([trials])) == ["256", "128", "96", "64"]
+
+
+def test_a_cold_answer_reads_no_more_than_it_may(monkeypatch):
+    seen = []
+    read = ENGINE.reader.read
+
+    def noting(prompt, stop):
+        seen.append(prompt.chain.length)
+        return read(prompt, stop)
+
+    monkeypatch.setattr(ENGINE.reader, "read", noting)
+    text = "".join(f"x{i} = {i}\n" for i in range(400)) + "total = add(a, b)\n" + TEXT * 60
+    offset = text.index("add(a, b)\ndef")
+    from_nearby(ENGINE, Cursor(SourceFile("a.py", text), offset, offset + 9))
+    markers = 4
+    assert all(n <= most + markers for n, most in zip(seen, COLD_TOKENS, strict=True))
+    assert seen == sorted(seen, reverse=True)
+    assert seen[-1] > fim.COLD_TOKENS // 2

@@ -9,16 +9,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stateline.model import PRETRAINED, memory
-from stateline.model.archive import Archive
+from stateline.model.archive import NO_FILES, Archive, Ids
 from stateline.model.config import Mamba2Config
 from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
+from stateline.model.languages import PYTHON, TYPESCRIPT
 from stateline.model.mamba2 import Mamba2
 from stateline.model.match import Match
-from stateline.model.memory import Trust, extended, history, mixed, read_trust, recall
+from stateline.model.memory import Recalled, Trust, history, mixed, read_trust, recalled
 from stateline.model.tokenizer import Markers, Tokenizer
 from stateline.model.torch_network import TorchNetwork
-from stateline.model.training.trust import learn, likeliest
+from stateline.model.training.corpus import SourceFile
+from stateline.model.training.subjects import Subject
+from stateline.model.training.trust import Sample, likeliest, recalled_in, samples, weighed
+from tiny_model import tiny_engine
 
 BOS, PRE, SUF, MID, EOM, FILE = range(6)
 MARKERS = Markers(BOS, PRE, SUF, MID, EOM, FILE)
@@ -30,14 +34,20 @@ tokens = st.lists(st.integers(6, VOCABULARY - 1), max_size=60)
 prompts = st.lists(st.integers(0, VOCABULARY - 1), max_size=60)
 
 
+def recall(past: Ids, others: Archive = NO_FILES) -> Recalled | None:
+    return recalled(Match.of(past, others))
+
+
+def extended(past: Ids, token: int) -> Ids:
+    return np.append(past, np.int32(token))
+
+
 def found(ids: list[int], markers: Markers = MARKERS) -> tuple[dict[int, float], int] | None:
     """What is recalled after a prompt: shares by token, and the length of the match."""
-    recalled = recall(history(ids, markers))
-    if recalled is None:
+    said = recall(history(ids, markers))
+    if said is None:
         return None
-    return dict(zip(recalled.tokens.tolist(), recalled.shares.tolist(), strict=True)), (
-        recalled.length
-    )
+    return dict(zip(said.tokens.tolist(), said.shares.tolist(), strict=True)), said.length
 
 
 def naive(ids: list[int]) -> tuple[dict[int, float], int] | None:
@@ -194,43 +204,21 @@ def test_without_weight_or_memory_the_model_speaks_alone():
 
 
 @pytest.mark.parametrize(
-    ("size", "length", "confidence", "cell"),
-    [
-        (0, 1, 0.0, (0, 0, 0)),
-        (127, 2, 0.1, (0, 1, 1)),
-        (128, 6, 0.98, (1, 4, 6)),
-        (512, 9, 0.09, (2, 5, 0)),
-        (99_999, 16, 0.5, (3, 7, 3)),
-    ],
+    ("length", "confidence", "cell"),
+    [(1, 0.0, (0, 0)), (2, 0.1, (1, 1)), (6, 0.98, (4, 6)), (9, 0.09, (5, 0)), (16, 0.5, (7, 3))],
 )
-def test_a_bound_belongs_to_the_cell_above(size, length, confidence, cell):
+def test_a_bound_belongs_to_the_cell_above(length, confidence, cell):
     weights = np.zeros(memory.SHAPE)
     weights[cell] = 0.25
-    assert Trust(weights).weight(size, length, confidence) == 0.25
+    assert Trust(weights).weight(length, confidence) == 0.25
 
 
-def test_the_size_is_that_of_all_there_is_to_recall():
-    alone = recall(history([6, 7, 6], NONE))
-    assert alone is not None
-    assert alone.size == 3
-
-
-def test_a_table_without_sizes_serves_for_all(tmp_path: Path):
-    table = np.full(memory.SHAPE[1:], 0.5)
-    (tmp_path / memory.FILE).write_text(json.dumps(table.tolist()))
+def test_tables_by_size_are_one(tmp_path: Path):
+    by_size = [np.full(memory.SHAPE, weight) for weight in (0.2, 0.6)]
+    (tmp_path / memory.FILE).write_text(json.dumps(np.stack(by_size).tolist()))
     trust = read_trust(tmp_path)
     assert trust is not None
-    assert trust.weights.shape == memory.SHAPE
-    assert {trust.weight(size, 3, 0.5) for size in (1, 200, 1000, 5000)} == {0.5}
-
-
-def test_what_is_learned_of_one_size_is_told_apart_and_what_is_not_seen_is_shared():
-    rng = np.random.default_rng(0)
-    cells = rng.integers(0, 2, 20_000)
-    by_them = rng.random(20_000) < np.where(cells == 0, 0.8, 0.1)
-    mine, theirs = np.where(by_them, 0.001, 0.5), np.where(by_them, 0.5, 0.001)
-    weights = likeliest(mine, theirs, cells, np.array([0.4, 0.4, 0.4]), 50.0)
-    assert weights == pytest.approx([0.8, 0.1, 0.4], abs=0.02)
+    assert trust.weights == pytest.approx(np.full(memory.SHAPE, 0.4))
 
 
 def test_the_table_is_kept_beside_the_model(tmp_path: Path):
@@ -272,14 +260,53 @@ def test_weights_go_to_whoever_is_right():
     assert weights == pytest.approx([0.8, 0.1, 0.3], abs=0.03)  # nothing was seen of the third
 
 
+PROJECT = [SourceFile(f"{i}.ts", f"const a{i} = first({i});\n" * 9) for i in range(9)]
+
+
+def test_samples_are_windows_and_files_just_begun_every_second_with_others():
+    found = samples([PROJECT, [SourceFile("a.py", "x = 1\n")]], TYPESCRIPT, 2)
+    assert len(found) == 8
+    assert found == samples([PROJECT], TYPESCRIPT, 2), "of one language"
+    texts = [file.text for file in PROJECT]
+    for i, sample in enumerate(found):
+        assert any(text.endswith(sample.text) for text in texts)
+        assert list(sample.others) in ([], texts[: len(sample.others)])
+        assert not (sample.others and i % 2 == 0)
+    assert any(sample.others for sample in found)
+
+
+def test_the_standard_library_is_learned_from_as_well():
+    assert len(samples([], PYTHON, 2)) == 2
+
+
 def test_a_model_that_knows_nothing_learns_to_trust_its_memory():
     tokenizer = Tokenizer.load(PRETRAINED / "tokenizer.json")
     torch.manual_seed(0)
     config = Mamba2Config(16, 1, tokenizer.vocab_size, d_state=8, headdim=8)
-    ids = tokenizer.encode("total = first_value + second_value\n" * 20)
+    text = "total = first_value + second_value\n" * 20
     model = Mamba2(config)
     torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
-    trust = learn(Engine(TorchNetwork(model), tokenizer), iter([[0, *ids]]))
+    engine = Engine(TorchNetwork(model), tokenizer)
+    rows = recalled_in(Subject("x", engine, len), Sample(text))
+    trust = weighed(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64))
     assert trust.weights.shape == memory.SHAPE
-    assert trust.weight(200, memory.LONGEST_TOKENS, 0.0) > 0.9
-    assert trust.weight(200, memory.LONGEST_TOKENS, 1.0) == pytest.approx(0.3)  # was never so sure
+    assert trust.weight(memory.LONGEST_TOKENS, 0.0) > 0.9
+    assert trust.weight(memory.LONGEST_TOKENS, 1.0) == pytest.approx(0.3)  # was never so sure
+
+
+def test_what_is_learned_from_is_what_the_engine_would_say():
+    engine = tiny_engine()
+    text, other = "def add(a, b):\n    return a + b\n", "def add(a, b, c):\n    return a + c\n"
+    rows = recalled_in(Subject("x", engine, len), Sample(text, (other,)))
+    ids = engine.tokenizer.encode(text)
+    logits, _ = engine.network.advance_all([0, *ids[:-1]], engine.network.zero_state(), len(ids))
+    told = []
+    for i, (said, token) in enumerate(zip(logits, ids, strict=True)):
+        past = history([0, *ids[:i]], engine.tokenizer.markers)
+        if (remembered := recall(past, Archive([engine.tokenizer.encode(other)]))) is not None:
+            p = probabilities(said)
+            cell = memory.cell(remembered.length, p.max())
+            shares = dict(zip(remembered.tokens.tolist(), remembered.shares, strict=True))
+            place = cell[0] * memory.SHAPE[1] + cell[1]
+            told.append((p[token], shares.get(token, 0), place))
+    assert rows == pytest.approx(np.array(told))

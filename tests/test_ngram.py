@@ -207,3 +207,12 @@ def test_the_command_line_builds_and_evaluates(
 def test_no_corpus_is_one_sentence(tmp_path: Path, tokenizer: Tokenizer):
     with pytest.raises(SystemExit, match="corpus build"):
         ngram.corpus_tokens(tmp_path, tokenizer)
+
+
+def test_a_share_of_the_files_is_counted_the_same_each_time(tmp_path: Path, tokenizer: Tokenizer):
+    for i in range(60):
+        write_shard(tmp_path / f"{i}.jsonl.gz", TEXT)
+    whole = ngram.corpus_tokens(tmp_path, tokenizer)
+    some = ngram.corpus_tokens(tmp_path, tokenizer, 0.5)
+    assert 0.3 < len(some) / len(whole) < 0.7
+    assert (some == ngram.corpus_tokens(tmp_path, tokenizer, 0.5)).all()

@@ -1,5 +1,6 @@
 """A run becomes a folder that opens, with the weights that did better."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -7,10 +8,31 @@ import pytest
 import tiny_model
 import torch
 from safetensors.torch import load_file, save_file
+from stateline.model.appetite import read_appetite
 from stateline.model.folder import read_config
 from stateline.model.memory import read_trust
+from stateline.model.profile import read_profile
 from stateline.model.torch_network import TorchNetwork
+from stateline.model.training.corpus import CorpusError
+from stateline.model.training.learn import Effort, learn, worth
 from stateline.model.training.release import better_weights, release
+
+LITTLE = Effort(windows=1, cursors=2, targets=1)
+
+
+def steps(name, answers, count):
+    return answers
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """With learning shards of two languages."""
+    folder = tmp_path / "corpus" / "learn"
+    folder.mkdir(parents=True)
+    for name, line in (("a.py", "total = add(first, second)\n"), ("b.ts", "const a = b(c);\n")):
+        row = json.dumps({"path": name, "text": line * 9})
+        (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(row.encode()))
+    return tmp_path / "corpus"
 
 
 @pytest.fixture
@@ -44,15 +66,16 @@ def test_the_weights_that_did_better_at_the_end_are_taken(run: Path, last: dict,
     assert better_weights(run).name == name
 
 
-def test_a_released_folder_opens_with_a_memory(run: Path, tmp_path: Path):
+def test_a_released_folder_opens_with_a_memory(run: Path, corpus: Path, tmp_path: Path):
     log(run, heldout_bits_per_byte=2.0, averaged_bits_per_byte=1.9)
     out = tmp_path / "out"
-    release(run, out, texts=2)
+    release(run, out, corpus, steps, LITTLE)
     assert {path.name for path in out.iterdir()} == {
         "config.json",
         "tokenizer.json",
         "model.safetensors",
         "memory.json",
+        "profile.json",
         "workspace.json",
         "loss.png",
     }
@@ -65,4 +88,38 @@ def test_a_released_folder_opens_with_a_memory(run: Path, tmp_path: Path):
 
 def test_an_unfinished_run_is_refused(tmp_path: Path):
     with pytest.raises(SystemExit, match="no finished run"):
-        release(tmp_path, tmp_path / "out")
+        release(tmp_path, tmp_path / "out", tmp_path, steps)
+
+
+def test_what_is_learned_is_of_the_languages_that_there_is_text_of(corpus: Path, tmp_path: Path):
+    model = tiny_model.tiny_folder(tmp_path / "model")
+    (model / "memory.json").write_text("not a table: it is learned anew")
+    learn(model, corpus, steps, LITTLE, workers=1)
+    profile = read_profile(model)
+    assert profile.languages == ("python", "typescript")
+    assert set(profile.gates) == {"python", "typescript"}
+    assert read_appetite(model).chars_per_token > 1
+    assert (read_appetite(model).read_tokens, read_appetite(model).recalled_tokens) == (0, 16_000)
+
+
+def test_without_learning_shards_nothing_is_touched(tmp_path: Path):
+    model = tiny_model.tiny_folder(tmp_path / "model")
+    (model / "memory.json").write_text("kept")
+    with pytest.raises(CorpusError, match="corpus build"):
+        learn(model, tmp_path, steps)
+    assert (model / "memory.json").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("bits", "tokens"),
+    [
+        ((1.0, 0.97, 0.9, 0.8), 16_000),
+        ((1.0, 0.97, 0.9, 0.89), 4_000),
+        ((1.0, 0.99, 0.5, 0.4), 0),
+        ((1.0, 1.1, 1.2, 1.3), 0),
+    ],
+)
+def test_other_files_are_worth_it_as_long_as_each_step_saves_enough(bits, tokens):
+    by_tokens = zip(("0", "1000", "4000", "16000"), bits, strict=True)
+    report = {name: {"both": {"bits_per_byte": {"value": value}}} for name, value in by_tokens}
+    assert worth(report, "both", 0.02) == tokens

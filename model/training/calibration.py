@@ -12,8 +12,8 @@ from typing import Any
 from .intervals import share_of
 
 BINS = 10
-WANTED_PRECISION = 0.6
-ENOUGH_SHOWN = 40  # fewer shown cases cannot tell 60 % from 45 %
+WANTED_PRECISION = 0.65
+ENOUGH_SHOWN = 40  # fewer shown cases cannot tell 65 % from 50 %
 _STEPS = 100
 
 Case = tuple[float, bool]  # confidence from 0 to 1, and whether that suggestion was right
@@ -52,7 +52,7 @@ def gate_row(cases: Sequence[Case], asked: int, threshold: float) -> dict[str, A
     shown = [right for confidence, right in cases if confidence >= threshold]
     return {
         "threshold": threshold,
-        "coverage": len(shown) / asked if asked else 0.0,
+        "coverage": share_of([True] * len(shown) + [False] * (asked - len(shown))),
         "precision": share_of(shown),
     }
 

@@ -1,27 +1,31 @@
 """Cursors in held-out files, what a completer writes at one, and whether that is right.
 
 Owns `Cursor` and `Trial`, how cursors are drawn, and the share and similarity of what is right.
-The same cursors are put to every completer. Knows no model, no layout and no gate.
+The same cursors are put to every completer, a few to each file, near each other: what is read for
+one of them need not be read for the next. Knows no model, no layout and no gate.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import fim
 from ..completer import Context, Piece, Sampling, Writer
+from ..languages import PYTHON, language_of_path
 from .corpus import CorpusError, SourceFile
 from .intervals import mean_of, share_of
 
-PREFIX_CHARS = 3_000  # read before each cursor
 LINE_TOKENS = 64
-_DRAWS_PER_CURSOR = 200  # of random places, before a corpus counts as having none
+PAGE_CHARS = fim.WINDOW_CHARS // 2  # all cursors of a page are read from the same place on
+CURSORS_PER_PAGE = 2  # of one kind; more are alike
+_DRAWS_PER_CURSOR = 20  # of random places in a page, before it counts as having none
+_COMMENTS = ("//", "/*", "*")  # where it is not Python
 _KEPT_ANYWAY = re.compile(r"[\s)\]}\"']*\Z")  # editors close these themselves
 
 
@@ -39,11 +43,11 @@ class Cursor:
 
     @property
     def context(self) -> Context:
-        """The file without the truth, from some thousand characters above on."""
-        text = self.file.text
-        start = text.rfind("\n", 0, max(0, self.offset - PREFIX_CHARS)) + 1
-        around = text[start : self.offset] + text[self.end :]
-        return Context(around, self.offset - start, self.file.path, "python")
+        """The file without the truth, as a text of its own: no anchor of another cursor counts."""
+        text, language = self.file.text, language_of_path(self.file.path)
+        without = text[: self.offset] + text[self.end :]
+        name = f"{self.file.path}:{self.offset}"
+        return Context(without, self.offset, name, language.ids[0] if language else "")
 
 
 @dataclass(frozen=True)
@@ -130,53 +134,106 @@ def line_report(trials: Sequence[Trial]) -> dict[str, Any]:
     }
 
 
-def mid_line_cursors(files: Sequence[SourceFile], count: int, seed: int) -> list[Cursor]:
+@dataclass(frozen=True)
+class Page:
+    """A part of a file; the engine's window begins at the same place for all cursors in it."""
+
+    file: SourceFile
+    start: int  # code points
+
+    def anywhere(self, rng: random.Random) -> int:
+        """A random offset."""
+        return rng.randint(self.start, min(self.start + PAGE_CHARS - 1, len(self.file.text)))
+
+
+def pages(projects: Sequence[Sequence[SourceFile]], seed: int) -> list[Page]:
+    """One random page of every file, each project in turn, so that no large one outweighs."""
+    rng = random.Random(f"pages {seed}")
+    waiting = [rng.sample(files, len(files)) for files in projects]
+    rng.shuffle(waiting)
+    return [
+        Page(file, rng.randrange(len(file.text) + 1) // PAGE_CHARS * PAGE_CHARS)
+        for file in in_turns(waiting)
+    ]
+
+
+T = TypeVar("T")
+
+
+def in_turns(waiting: Sequence[Sequence[T]]) -> list[T]:
+    """The first of each list, then the second of each, and so on."""
+    longest = max(map(len, waiting), default=0)
+    return [each[i] for i in range(longest) for each in waiting if i < len(each)]
+
+
+def mid_line_cursors(judged: Sequence[Page], count: int, seed: int) -> list[Cursor]:
     """At random places strictly inside a line's code, to the line's end.
 
     Raises CorpusError where there are hardly any.
     """
 
-    def place(text: str, offset: int) -> int | None:
+    def place(page: Page, rng: random.Random) -> Cursor | None:
+        text, offset = page.file.text, page.anywhere(rng)
         start, end = _line(text, offset)
-        return offset if text[start:offset].strip() and text[offset:end].strip() else None
+        inside = text[start:offset].strip() and text[offset:end].strip()
+        return Cursor(page.file, offset, end) if inside else None
 
-    return _cursors(files, count, f"mid-line {seed}", place)
+    return draw(judged, count, f"mid-line {seed}", place)
 
 
-def line_start_cursors(files: Sequence[SourceFile], count: int, seed: int) -> list[Cursor]:
+def line_start_cursors(judged: Sequence[Page], count: int, seed: int) -> list[Cursor]:
     """After the indentation of random lines that are not empty. Raises CorpusError."""
 
-    def place(text: str, offset: int) -> int | None:
-        start, end = _line(text, offset)
-        code = text[start:end].lstrip()
-        return end - len(code) if code else None
+    def place(page: Page, rng: random.Random) -> Cursor | None:
+        start, end = _line(page.file.text, page.anywhere(rng))
+        code = page.file.text[start:end].lstrip()
+        return Cursor(page.file, end - len(code), end) if code else None
 
-    return _cursors(files, count, f"line start {seed}", place)
+    return draw(judged, count, f"line start {seed}", place)
 
 
-def _cursors(
-    files: Sequence[SourceFile],
+def draw(
+    judged: Sequence[Page],
     count: int,
     seed: str,
-    place: Callable[[str, int], int | None],
+    place: Callable[[Page, random.Random], Cursor | None],
 ) -> list[Cursor]:
-    rng = random.Random(seed)
-    found: list[Cursor] = []
+    """So many different cursors that are in no comment, by CURSORS_PER_PAGE of a page.
+
+    By more where there are few pages; raises CorpusError where even so there are too few.
+    """
+    per_page = CURSORS_PER_PAGE
+    while per_page < 4 * count:
+        found: list[Cursor] = []
+        for page in judged:
+            found += _on_page(page, random.Random(f"{seed} {page.file.path}"), place, per_page)
+            if len(found) >= count:
+                return found[:count]
+        per_page *= 2
+    raise CorpusError("The held-out files have too few lines of code; build larger shards.")
+
+
+def _on_page(
+    page: Page,
+    rng: random.Random,
+    place: Callable[[Page, random.Random], Cursor | None],
+    count: int,
+) -> Iterator[Cursor]:
+    seen: set[int] = set()
     for _ in range(count * _DRAWS_PER_CURSOR):
-        if len(found) == count or not files:
-            break
-        file = files[rng.randrange(len(files))]
-        offset = place(file.text, rng.randrange(len(file.text) + 1))
-        if offset is not None and not is_comment(file.text, offset):
-            found.append(Cursor(file, offset, fim.line_end(file.text, offset)))
-    if len(found) < count:
-        raise CorpusError("The held-out files have too few lines of code; build larger shards.")
-    return found
+        cursor = place(page, rng)
+        if cursor and cursor.offset not in seen and not is_comment(cursor.file, cursor.offset):
+            seen.add(cursor.offset)
+            yield cursor
+        if len(seen) == count:
+            return
 
 
-def is_comment(text: str, offset: int) -> bool:
-    """Whether the line at `offset` is nothing but a comment."""
-    return text[_line(text, offset)[0] :].lstrip(" \t").startswith("#")
+def is_comment(file: SourceFile, offset: int) -> bool:
+    """Whether the line at `offset` is nothing but a comment, or a part of one."""
+    marks = ("#",) if language_of_path(file.path) in (PYTHON, None) else _COMMENTS
+    start, end = _line(file.text, offset)
+    return file.text[start:end].lstrip(" \t").startswith(marks)
 
 
 def _line(text: str, offset: int) -> tuple[int, int]:

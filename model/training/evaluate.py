@@ -1,154 +1,157 @@
-"""How well a model does on text it never saw: which measures there are, and running them.
+"""How well a model does on text it never saw, by language: the measures, and running them.
 
-Owns the names of the measures, how many cases each takes for a count, and the report. What a
-measure is stands in the modules of its nouns: cursors, holes, infilling, typing_saved,
-calibration, layouts. Every subject meets the same cases. Knows no editor and no shaping.
+Owns the names of the measures and the report. What a measure is stands in the modules of its
+nouns: cursors, holes, infilling, typing_saved, calibration, layouts; where cases stand, in cases.
+Every subject meets the same ones. Knows no editor and no shaping.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from platformdirs import user_cache_path
 
-from . import cursors, holes, infilling, layouts, typing_saved
-from .calibration import BINS, Case, calibration_report, lowest_threshold
-from .corpus import HELDOUT, SourceFile, read, shards
+from ..languages import PYTHON
+from . import cursors, holes, infilling, layouts, typing_saved, workspaces
+from .calibration import BINS, Case, calibration_report, gate_row
+from .cases import Cases, cases_of
+from .corpus import HELDOUT, shards
 from .intervals import ratio_of
+from .judges import Judges, Steps, judges_of
+from .likelihood import bits_in
 from .subjects import Subject, open_subject
 
-DEFAULT_COUNT = 150
-TEXT_CHARS = 3_000  # of each file that is read for bits per byte
-UNCALIBRATED = 0.4  # the gate's threshold where too little was right to choose one
+DEFAULT_COUNT = 400
 HUMANEVAL = "humaneval"
-
-T = TypeVar("T")
-Steps = Callable[[str, Sequence[T]], Iterable[T]]
 
 
 class EvaluationError(ValueError):
     """An evaluation cannot be done as asked; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class Cases:
-    """What everyone is judged by; the same for the same seed and count."""
+# What is asked at a cursor, by a name; cursors of one file are asked together.
+Question = tuple[str, cursors.Cursor]
+_AT_CURSORS: dict[str, Callable[[Subject, cursors.Cursor], Any]] = {
+    "mid_line": lambda subject, place: cursors.rest_of_line(subject.completer, place),
+    "line_starts": lambda subject, place: cursors.rest_of_line(subject.completer, place),
+    "typed_lines": lambda subject, place: typing_saved.type_line(subject.completer, place),
+    "holes": lambda subject, place: holes.fill(subject.completer, place),
+    "anchored": lambda subject, place: layouts.under_anchors(_engine(subject), place),
+    "cold": lambda subject, place: layouts.from_nearby(_engine(subject), place),
+}
 
-    projects: Sequence[Sequence[SourceFile]]  # held out; files of one project stay together
-    downloads: Path  # where HumanEval is, or will be put
-    count: int
-    seed: int
 
-    @cached_property
-    def files(self) -> list[SourceFile]:
-        return [file for project in self.projects for file in project]
+def at_cursors(subject: Subject, questions: Sequence[Question]) -> list[Any]:
+    """The answers to questions about one file, which is read once."""
+    return [_AT_CURSORS[kind](subject, place) for kind, place in questions]
 
-    @cached_property
-    def texts(self) -> list[str]:
-        wanted = min(self.some(0.3), len(self.files))
-        return [f.text[:TEXT_CHARS] for f in random.Random(self.seed).sample(self.files, wanted)]
 
-    @cached_property
-    def mid_line(self) -> list[cursors.Cursor]:
-        return cursors.mid_line_cursors(self.files, self.count, self.seed)
+def _nats(subject: Subject, text: str) -> float:
+    return subject.nats(text)
 
-    @cached_property
-    def line_starts(self) -> list[cursors.Cursor]:
-        return cursors.line_start_cursors(self.files, self.count, self.seed)
 
-    @cached_property
-    def typed_lines(self) -> list[cursors.Cursor]:
-        wanted = self.some(0.3)
-        return cursors.line_start_cursors(self.files, wanted, self.seed + 1)
+def workspace_nats(subject: Subject, target: workspaces.Target) -> list[workspaces.Prefixed]:
+    return workspaces.workspace_nats(_engine(subject), target)
 
-    @cached_property
-    def holes(self) -> list[cursors.Cursor]:
-        return holes.hole_cursors(self.files, self.some(0.33), self.seed)
 
-    @cached_property
-    def targets(self) -> list[layouts.Target]:
-        return layouts.targets(self.projects, self.some(0.06), self.seed)
+def _solved(subject: Subject, tasks: Sequence[infilling.Task]) -> list[infilling.Solved]:
+    return [infilling.solve(subject.completer, task) for task in tasks]
 
-    @cached_property
-    def tasks(self) -> list[infilling.Task]:
-        tasks = infilling.tasks_of(infilling.load_problems(self.downloads))
-        return infilling.some_tasks(tasks, self.some(infilling.TASKS / DEFAULT_COUNT), self.seed)
 
-    def some(self, per_count: float) -> int:
-        """So many cases of a costlier measure, one at least."""
-        return max(1, round(self.count * per_count))
+def _engine(subject: Subject) -> Any:
+    assert subject.engine is not None
+    return subject.engine
 
 
 class Sheet:
-    """One subject's answers, each asked for once, though several measures may read it."""
+    """One subject's answers to the cases of one language, each asked for once."""
 
-    def __init__(self, subject: Subject, cases: Cases, steps: Steps[Any]) -> None:
-        self.subject, self.cases, self.steps = subject, cases, steps
-
-    def lines(self, name: str, places: Sequence[cursors.Cursor]) -> list[cursors.Trial]:
-        completer = self.subject.completer
-        return [cursors.rest_of_line(completer, place) for place in self.steps(name, places)]
+    def __init__(self, judges: Judges, cases: Cases, names: Sequence[str]) -> None:
+        self.judges, self.cases = judges, cases
+        self.has_engine = judges.subject.engine is not None
+        self._kinds = sorted({kind for name in names for kind in MEASURES[name].kinds})
 
     @cached_property
-    def mid_line(self) -> list[cursors.Trial]:
-        return self.lines("mid-line", self.cases.mid_line)
+    def answers(self) -> dict[str, list[Any]]:
+        """By what was asked, in the order of its cursors."""
+        asked = {
+            kind: getattr(self.cases, kind)
+            for kind in self._kinds
+            if self.has_engine or kind not in ("anchored", "cold")
+        }
+        name = f"{self.cases.language.name}: cursors"
+        return answers_by_kind(self.judges, name, asked)
 
-    @cached_property
-    def line_starts(self) -> list[cursors.Trial]:
-        return self.lines("line starts", self.cases.line_starts)
+    @property
+    def gate(self) -> float:
+        """The subject's own, for this language."""
+        return self.judges.subject.profile.gate(self.cases.language.ids[0])
 
-    def shown(self, confidence: Callable[[cursors.Trial], float]) -> list[Case]:
-        """Of both kinds of cursors, where something was written."""
-        trials = (*self.mid_line, *self.line_starts)
+    def shown(self, confidence: Callable[[cursors.Trial], float], *kinds: str) -> list[Case]:
+        """Of cursors, where something was written."""
+        trials = (trial for kind in kinds for trial in self.answers[kind])
         return [(confidence(trial), trial.right) for trial in trials if trial.shown]
 
-    @cached_property
-    def threshold(self) -> float:
-        """Of the gate, as these cursors set it."""
-        found = lowest_threshold(self.shown(lambda trial: trial.confidence))
-        return UNCALIBRATED if found is None else found
+    def ask(self, name: str, question: Callable[[Subject, Any], Any], cases: Sequence[Any]) -> Any:
+        return self.judges.ask(f"{self.cases.language.name}: {name}", question, cases)
 
-    @cached_property
-    def nats(self) -> list[float]:
-        return [self.subject.nats(text) for text in self.steps("bits per byte", self.cases.texts)]
+
+def answers_by_kind(
+    judges: Judges, name: str, asked: Mapping[str, Sequence[cursors.Cursor]]
+) -> dict[str, list[Any]]:
+    """The answers to each kind of question, in the order of its cursors."""
+    pages: defaultdict[Any, list[tuple[int, str, int]]] = defaultdict(list)
+    for kind, places in asked.items():
+        for i, place in enumerate(places):
+            pages[place.file].append((place.offset, kind, i))
+    found: dict[str, list[Any]] = {kind: [None] * len(places) for kind, places in asked.items()}
+    order = [sorted(page) for page in pages.values()]
+    jobs = [[(kind, asked[kind][i]) for _, kind, i in page] for page in order]
+    for page, answers in zip(order, judges.ask(name, at_cursors, jobs), strict=True):
+        for (_, kind, i), answer in zip(page, answers, strict=True):
+            found[kind][i] = answer
+    return found
 
 
 def bits(sheet: Sheet) -> dict[str, Any]:
-    return {
-        "bits_per_byte": ratio_of(sheet.nats, [layouts.bits_in(text) for text in sheet.cases.texts])
-    }
+    texts = sheet.cases.texts
+    nats = sheet.ask("bits per byte", _nats, texts)
+    return {"bits_per_byte": ratio_of(nats, [bits_in(text) for text in texts])}
 
 
 def mid_line(sheet: Sheet) -> dict[str, Any]:
-    return cursors.line_report(sheet.mid_line)
+    return cursors.line_report(sheet.answers["mid_line"])
 
 
 def line_start(sheet: Sheet) -> dict[str, Any]:
-    return cursors.line_report(sheet.line_starts)
+    return cursors.line_report(sheet.answers["line_starts"])
 
 
 def multi_line(sheet: Sheet) -> dict[str, Any]:
-    places = sheet.steps("holes", sheet.cases.holes)
-    return holes.hole_report([holes.fill(sheet.subject.completer, place) for place in places])
+    return holes.hole_report(sheet.answers["holes"])
 
 
-def human_eval(sheet: Sheet) -> dict[str, Any]:
-    tasks = sheet.steps("HumanEval", sheet.cases.tasks)
-    return infilling.infilling_report([infilling.solve(sheet.subject.completer, t) for t in tasks])
+def human_eval(sheet: Sheet) -> dict[str, Any] | None:
+    if sheet.cases.language is not PYTHON:
+        return None
+    by_problem: defaultdict[str, list[infilling.Task]] = defaultdict(list)
+    for task in sheet.cases.tasks:
+        by_problem[task.problem.task_id].append(task)
+    solved = sheet.ask("HumanEval", _solved, list(by_problem.values()))
+    return infilling.infilling_report([each for problem in solved for each in problem])
 
 
 def typing(sheet: Sheet) -> dict[str, Any]:
-    lines = sheet.steps("typing", sheet.cases.typed_lines)
-    typed = [typing_saved.type_line(sheet.subject.completer, line) for line in lines]
+    typed = sheet.answers["typed_lines"]
     return {
-        **typing_saved.typing_report(typed, sheet.threshold),
+        **typing_saved.typing_report(typed, sheet.gate),
         "by_threshold": [typing_saved.typing_report(typed, i / BINS) for i in range(BINS)],
         "calibration_at_pauses": calibration_report(
             typing_saved.typing_cases(typed), sum(len(line.trials) for line in typed)
@@ -157,54 +160,68 @@ def typing(sheet: Sheet) -> dict[str, Any]:
 
 
 def calibration(sheet: Sheet) -> dict[str, Any]:
-    asked = len(sheet.mid_line) + len(sheet.line_starts)
+    kinds = ("mid_line", "line_starts")
+    asked = {kind: len(sheet.answers[kind]) for kind in kinds}
+    cases = {kind: sheet.shown(lambda trial: trial.confidence, kind) for kind in kinds}
+    with_end = sheet.shown(lambda trial: trial.with_end, *kinds)
     return {
-        **calibration_report(sheet.shown(lambda trial: trial.confidence), asked),
-        "with_line_end": calibration_report(sheet.shown(lambda trial: trial.with_end), asked),
+        **calibration_report([case for kind in kinds for case in cases[kind]], sum(asked.values())),
+        "at_gate": {kind: gate_row(cases[kind], asked[kind], sheet.gate) for kind in kinds},
+        "with_line_end": calibration_report(with_end, sum(asked.values())),
     }
 
 
 def workspace(sheet: Sheet) -> dict[str, Any] | None:
-    engine, judged = sheet.subject.engine, sheet.cases.targets
-    if engine is None:
+    targets = sheet.cases.targets
+    if not (sheet.has_engine and targets):
         return None
-    nats = [layouts.workspace_nats(engine, t) for t in sheet.steps("workspace", judged)]
-    return layouts.workspace_report(judged, nats)
+    return workspaces.workspace_report(targets, sheet.ask("workspace", workspace_nats, targets))
 
 
 def anchors(sheet: Sheet) -> dict[str, Any] | None:
-    engine = sheet.subject.engine
-    if engine is None:
+    return layouts.anchor_report(sheet.answers["anchored"]) if sheet.has_engine else None
+
+
+def cold(sheet: Sheet) -> dict[str, Any] | None:
+    if not sheet.has_engine:
         return None
-    places = sheet.steps("anchors", sheet.cases.mid_line[: sheet.cases.some(0.3)])
-    return layouts.anchor_report([layouts.under_anchors(engine, place) for place in places])
+    trials = sheet.answers["cold"]
+    whole = cursors.line_report(sheet.answers["mid_line"][: len(trials)])
+    return {**layouts.cold_report(trials), "whole window": whole}
 
 
-MEASURES: dict[str, Callable[[Sheet], dict[str, Any] | None]] = {
-    "bits": bits,
-    "mid-line": mid_line,
-    "line-start": line_start,
-    "holes": multi_line,
-    HUMANEVAL: human_eval,
-    "typing": typing,
-    "calibration": calibration,
-    "workspace": workspace,
-    "anchors": anchors,
+@dataclass(frozen=True)
+class Measure:
+    """A report of a sheet, and what it needs to have been asked at cursors."""
+
+    report: Callable[[Sheet], dict[str, Any] | None]
+    kinds: tuple[str, ...] = ()
+
+
+MEASURES = {
+    "bits": Measure(bits),
+    "mid-line": Measure(mid_line, ("mid_line",)),
+    "line-start": Measure(line_start, ("line_starts",)),
+    "holes": Measure(multi_line, ("holes",)),
+    HUMANEVAL: Measure(human_eval),
+    "typing": Measure(typing, ("typed_lines",)),
+    "calibration": Measure(calibration, ("mid_line", "line_starts")),
+    "workspace": Measure(workspace),
+    "anchors": Measure(anchors, ("anchored",)),
+    "cold": Measure(cold, ("mid_line", "cold")),
 }
 
 
-def measure(
-    subject: Subject, cases: Cases, names: Sequence[str], steps: Steps[Any]
-) -> dict[str, Any]:
+def measure(judges: Judges, cases: Cases, names: Sequence[str]) -> dict[str, Any]:
     """The reports of the named measures; those that a subject cannot take are left out."""
-    sheet = Sheet(subject, cases, steps)
-    reports = {name: MEASURES[name](sheet) for name in names}
+    sheet = Sheet(judges, cases, names)
+    reports = {name: MEASURES[name].report(sheet) for name in names}
     return {name: report for name, report in reports.items() if report is not None}
 
 
 def float_report(int8: Subject, whole: Subject, texts: Sequence[str]) -> dict[str, Any]:
     """What storing weights in 8 bits costs, in bits per byte of the same texts."""
-    sizes = [layouts.bits_in(text) for text in texts]
+    sizes = [bits_in(text) for text in texts]
     mine, theirs = [int8.nats(text) for text in texts], [whole.nats(text) for text in texts]
     return {
         "bits_per_byte": ratio_of(mine, sizes),
@@ -225,6 +242,7 @@ class Plan:
     baselines: tuple[Path, ...] = ()
     float_folder: Path | None = None
     out: Path | None = None
+    workers: int = 0  # processes that judge; 0: one a core
 
     @property
     def names(self) -> list[str]:
@@ -248,30 +266,34 @@ def check(plan: Plan) -> None:
         raise EvaluationError(f"{plan.out} cannot be written; name a file in an existing folder.")
 
 
-def cases_of(plan: Plan) -> Cases:
-    """Reads the held-out shards. Raises EvaluationError and CorpusError."""
-    found = [] if plan.corpus is None else shards(plan.corpus / HELDOUT)
-    if plan.corpus is not None and not found:
+def held_out(plan: Plan) -> list[Cases]:
+    """Of each language in the held-out shards. Raises EvaluationError and CorpusError."""
+    downloads = user_cache_path("stateline") / "downloads"
+    if plan.corpus is None:  # HumanEval alone, as `check` has seen
+        return [Cases(PYTHON, [], downloads, plan.count, plan.seed)]
+    found = shards(plan.corpus / HELDOUT)
+    if not found:
         raise EvaluationError(
             f"No held-out shards in {plan.corpus}; run `stateline corpus build` first."
         )
-    projects = [list(read(shard)) for shard in found]
-    return Cases(projects, user_cache_path("stateline") / "downloads", plan.count, plan.seed)
+    return cases_of(found, downloads, plan.count, plan.seed)
 
 
-def evaluate(plan: Plan, steps: Steps[Any]) -> dict[str, Any]:
+def evaluate(plan: Plan, steps: Steps) -> dict[str, Any]:
     """All that was asked for. Raises EvaluationError, CorpusError and ModelFolderError."""
     check(plan)
-    cases = cases_of(plan)
-    subjects = [open_subject(folder) for folder in (plan.model, *plan.baselines)]
-    whole = None if plan.float_folder is None else open_subject(plan.float_folder)
-    began = time.monotonic()
-    report: dict[str, Any] = {"count": plan.count, "seed": plan.seed}
-    report["subjects"] = {
-        subject.name: measure(subject, cases, plan.names, steps) for subject in subjects
-    }
-    if whole is not None:
-        report["float"] = float_report(subjects[0], whole, cases.texts)
+    languages, began = held_out(plan), time.monotonic()
+    subjects = {}
+    for folder in (plan.model, *plan.baselines):
+        with judges_of(folder, steps, plan.workers) as judges:
+            subjects[judges.subject.name] = {
+                cases.language.name: measure(judges, cases, plan.names) for cases in languages
+            }
+    report: dict[str, Any] = {"count": plan.count, "seed": plan.seed, "subjects": subjects}
+    if plan.float_folder is not None:
+        texts = [text for cases in languages for text in cases.texts]
+        whole = open_subject(plan.float_folder)
+        report["float"] = float_report(open_subject(plan.model), whole, texts)
     report["seconds"] = round(time.monotonic() - began, 1)
     if plan.out is not None:
         plan.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -1,27 +1,30 @@
-"""The table of an evaluation for people, and its progress while they wait.
+"""The tables of an evaluation for people, and its progress while they wait.
 
 Owns which figures are shown and how they are written. Knows no measure beyond its report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from .evaluate import Plan, evaluate
-
-T = TypeVar("T")
+from .judges import Steps
 
 _PERCENT, _PLAIN = (100.0, ".1f", " %"), (1.0, ".3f", "")
+_GATE = ("calibration", "at_gate")
 _ROWS: tuple[tuple[str, tuple[str, ...], tuple[float, str, str]], ...] = (
     ("bits per byte", ("bits", "bits_per_byte"), _PLAIN),
     ("mid-line, rest of line exact", ("mid-line", "exact_match"), _PERCENT),
+    ("mid-line, right as kept", ("mid-line", "right_as_kept"), _PERCENT),
     ("mid-line, edit similarity", ("mid-line", "edit_similarity"), _PLAIN),
     ("line start, line exact", ("line-start", "exact_match"), _PERCENT),
+    ("line start, right as kept", ("line-start", "right_as_kept"), _PERCENT),
     ("line start, edit similarity", ("line-start", "edit_similarity"), _PLAIN),
     ("holes of 2 to 6 lines, exact", ("holes", "exact_match"), _PERCENT),
     ("holes, edit similarity", ("holes", "edit_similarity"), _PLAIN),
@@ -31,37 +34,53 @@ _ROWS: tuple[tuple[str, tuple[str, ...], tuple[float, str, str]], ...] = (
     ("typing, characters saved", ("typing", "saved"), _PERCENT),
     ("typing, shown per 100 characters", ("typing", "shown_per_100"), (1.0, ".2f", "")),
     ("typing, accepted per 100 characters", ("typing", "accepted_per_100"), (1.0, ".2f", "")),
-    ("gate, precision at its threshold", ("calibration", "at_threshold", "precision"), _PERCENT),
-    ("workspace, change by 1k tokens", ("workspace", "1000", "change"), _PLAIN),
-    ("workspace, change by 4k tokens", ("workspace", "4000", "change"), _PLAIN),
-    ("workspace, change by 16k tokens", ("workspace", "16000", "change"), _PLAIN),
-    ("anchor at the cursor, exact", ("anchors", "cursor", "exact_match"), _PERCENT),
-    ("anchor 8 lines above, exact", ("anchors", "8 lines above", "exact_match"), _PERCENT),
-    ("anchor at window start, exact", ("anchors", "window start", "exact_match"), _PERCENT),
-    ("anchor at the cursor, bits per byte", ("anchors", "cursor", "bits_per_byte"), _PLAIN),
-    ("anchor 8 lines above, bits per byte", ("anchors", "8 lines above", "bits_per_byte"), _PLAIN),
-    ("anchor at window start, bits per byte", ("anchors", "window start", "bits_per_byte"), _PLAIN),
+    ("at the gate, mid-line shown", (*_GATE, "mid_line", "coverage"), _PERCENT),
+    ("at the gate, mid-line right of these", (*_GATE, "mid_line", "precision"), _PERCENT),
+    ("at the gate, line start shown", (*_GATE, "line_starts", "coverage"), _PERCENT),
+    ("at the gate, line start right of these", (*_GATE, "line_starts", "precision"), _PERCENT),
+    *(
+        (f"{use} {tokens} tokens", ("workspace", tokens, key, "bits_per_byte"), _PLAIN)
+        for key, use in (
+            ("recalled", "recalling"),
+            ("both", "reading and recalling"),
+            ("all_recalled", "recalling 16000, reading"),
+            ("read", "without memory, reading"),
+        )
+        for tokens in ("0", "1000", "4000", "16000")
+    ),
+    *(
+        (f"anchor at {name}, {label}", ("anchors", name, key), form)
+        for key, label, form in (
+            ("exact_match", "exact", _PERCENT),
+            ("bits_per_byte", "bits per byte", _PLAIN),
+        )
+        for name in ("cursor", "8 lines above", "window start")
+    ),
+    *(
+        (f"cold, exact from {tokens}", ("cold", tokens, "exact_match"), _PERCENT)
+        for tokens in ("whole window", "256", "128", "96", "64")
+    ),
 )
 
 
-def table(report: dict[str, Any]) -> Table:
-    """One column a subject, each figure with its 95 % interval."""
-    shown = Table("measure", title="On held-out text (95 % intervals)")
+def tables(report: dict[str, Any]) -> Iterator[Table]:
+    """One for each language, with a column a subject, each figure with its 95 % interval."""
     subjects = report["subjects"]
-    for name in subjects:
-        shown.add_column(name, justify="right", overflow="fold")
-    for label, path, form in _ROWS:
-        cells = [_cell(_at(measures, path), form) for measures in subjects.values()]
-        if any(cells):
-            shown.add_row(label, *cells)
-    thresholds = [_at(measures, ("calibration", "threshold")) for measures in subjects.values()]
-    if any(threshold is not None for threshold in thresholds):
-        cells = ["none" if t is None else f"{t:.2f}" for t in thresholds]
-        shown.add_row("gate, lowest threshold with 60 % right", *cells)
+    for language in next(iter(subjects.values()), {}):
+        shown = Table("measure", title=f"On held-out {language} (95 % intervals; cases)")
+        for name in subjects:
+            shown.add_column(name, justify="right", overflow="fold")
+        of_language = [by_language.get(language) for by_language in subjects.values()]
+        for label, path, form in _ROWS:
+            cells = [_cell(_at(measures, path), form) for measures in of_language]
+            if any(cells):
+                shown.add_row(label, *cells)
+        yield shown
     if "float" in report:
         cost = _cell(report["float"]["relative_change"], (100.0, ".2f", " %"))
-        shown.add_row("int8 against float, bits per byte", cost, *[""] * (len(subjects) - 1))
-    return shown
+        shown = Table("int8 against float, bits per byte")
+        shown.add_row(cost)
+        yield shown
 
 
 def _at(found: Any, path: Sequence[str]) -> Any:
@@ -79,16 +98,24 @@ def _cell(figure: Any, form: tuple[float, str, str]) -> str:
     return f"{value}{unit} ({low} to {high}; {figure['n']})"
 
 
-def show(plan: Plan) -> dict[str, Any]:
-    """Evaluate with a progress bar, and print the table; both on standard error."""
-    console = Console(stderr=True)
+@contextmanager
+def progress() -> Iterator[Steps]:
+    """A bar for each series of cases, on standard error."""
     columns = (TextColumn("[bold]{task.description}"), BarColumn())
     counts = TextColumn("{task.completed}/{task.total}")
-    with Progress(*columns, counts, TimeRemainingColumn(), console=console) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, counts, TimeRemainingColumn(), console=console) as bars:
 
-        def steps(name: str, things: Sequence[T]) -> Iterable[T]:
-            return progress.track(things, description=name)
+        def steps(name: str, answers: Iterable[Any], count: int) -> Iterable[Any]:
+            return bars.track(answers, total=count, description=name)
 
+        yield steps
+
+
+def show(plan: Plan) -> dict[str, Any]:
+    """Evaluate with a progress bar, and print the tables; both on standard error."""
+    with progress() as steps:
         report = evaluate(plan, steps)
-    console.print(table(report))
+    for each in tables(report):
+        Console(stderr=True).print(each)
     return report

@@ -16,14 +16,13 @@ from typing import Any
 
 from .. import fim
 from ..completer import Writer
-from .corpus import CorpusError, SourceFile
-from .cursors import Cursor, is_comment, similarity, write
+from ..languages import PYTHON, language_of_path
+from .cursors import Cursor, Page, draw, similarity, write
 from .intervals import mean_of, share_of
 
 FEWEST_LINES, MOST_LINES = 2, 6
 HOLE_TOKENS = 192
 _WRITTEN_LINES = MOST_LINES + 2  # more are never right, and need not be waited for
-_DRAWS_PER_HOLE = 200
 _TOP_LEVEL = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
 
 
@@ -40,7 +39,10 @@ class Filled:
 
     @property
     def parses(self) -> bool | None:
-        """Whether the file does, or else the block around; None: neither did with the truth."""
+        """Whether the file does, or else the block around; None: neither did with the truth, or
+        it is not Python."""
+        if language_of_path(self.hole.file.path) not in (PYTHON, None):
+            return None
         text, start, end = self.hole.file.text, self.hole.offset, self.hole.end
         for first, last in ((0, len(text)), _block(text, start, end)):
             if parses(text[first:last]):
@@ -68,23 +70,14 @@ def _block(text: str, start: int, end: int) -> tuple[int, int]:
     return first, after.start() if after else len(text)
 
 
-def hole_cursors(files: Sequence[SourceFile], count: int, seed: int) -> list[Cursor]:
+def hole_cursors(judged: Sequence[Page], count: int, seed: int) -> list[Cursor]:
     """Random holes of 2 to 6 lines, of which first and last are code. Raises CorpusError."""
-    rng = random.Random(f"holes {seed}")
-    found: list[Cursor] = []
-    for _ in range(count * _DRAWS_PER_HOLE):
-        if len(found) == count or not files:
-            break
-        hole = _hole(files[rng.randrange(len(files))], rng)
-        if hole is not None:
-            found.append(hole)
-    if len(found) < count:
-        raise CorpusError("The held-out files are too short for holes; build larger shards.")
-    return found
+    return draw(judged, count, f"holes {seed}", _hole)
 
 
-def _hole(file: SourceFile, rng: random.Random) -> Cursor | None:
-    start = file.text.rfind("\n", 0, rng.randrange(len(file.text) + 1)) + 1
+def _hole(page: Page, rng: random.Random) -> Cursor | None:
+    file = page.file
+    start = file.text.rfind("\n", 0, page.anywhere(rng)) + 1
     end = start - 1
     for _ in range(rng.randint(FEWEST_LINES, MOST_LINES)):
         if end >= len(file.text):
@@ -93,9 +86,7 @@ def _hole(file: SourceFile, rng: random.Random) -> Cursor | None:
     lines = file.text[start:end].split("\n")
     offset = start + len(lines[0]) - len(lines[0].lstrip())
     ends_in_code = lines[0].strip() and lines[-1].strip()
-    if not ends_in_code or is_comment(file.text, start):
-        return None
-    return Cursor(file, offset, end)
+    return Cursor(file, offset, end) if ends_in_code else None
 
 
 def fill(completer: Writer, hole: Cursor) -> Filled:

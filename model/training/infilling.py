@@ -67,7 +67,8 @@ class Task:
         rows = self.problem.canonical_solution.split("\n")
         before = self.problem.prompt + "".join(f"{row}\n" for row in rows[: self.line])
         after = "\n".join(["", *rows[self.line + 1 :]])
-        return Context(before + after, len(before), f"{self.problem.task_id}.py", "python")
+        name = f"{self.problem.task_id}.py:{self.line}"
+        return Context(before + after, len(before), name, "python")
 
     def solution(self, written: str) -> str:
         """The canonical solution with `written` in place of its line."""

@@ -1,122 +1,30 @@
-"""What the layout of a prompt is worth: other files before it, and where the anchor stands.
+"""What the layout of a prompt is worth: where the anchor stands, and how little may be read for a
+first answer.
 
-Owns the two measures that lay out tokens themselves, and so need an `Engine`: the loss of a text
-after so many tokens of its project's earlier files, and the rest of a line under each anchor. The
-layout itself is `fim`'s. Losses are nats of the judged text alone.
+Owns the measures that lay out tokens themselves, and so need an `Engine`: the rest of a line under
+each anchor, and from the nearest tokens only. The layout itself is `fim`'s.
 """
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from .. import fim
-from ..completer import Piece, Sampling
+from .. import fim, memory
+from ..chain import Chain
+from ..completer import Piece, Sampling, Usage
 from ..engine import Engine
+from ..reading import Prompt
+from ..shelf import Remembered
 from ..tokenizer import TokenizedText
-from .corpus import CorpusError, SourceFile
 from .cursors import LINE_TOKENS, Cursor, Trial, trial_of
 from .intervals import ratio_of, share_of
-from .likelihood import nats_after
+from .likelihood import bits_in, going_on, recalled_nats
 
-WORKSPACE_TOKENS = (0, 1_000, 4_000, 16_000)
-TARGET_CHARS = 3_000
 ANCHORS = ("cursor", "8 lines above", "window start")
-
-
-@dataclass(frozen=True)
-class Target:
-    """A file's beginning, and the files of its project that come before it in the shard."""
-
-    before: tuple[SourceFile, ...]
-    file: SourceFile
-
-    @property
-    def text(self) -> str:
-        return self.file.text[:TARGET_CHARS]
-
-
-def targets(projects: Sequence[Sequence[SourceFile]], count: int, seed: int) -> list[Target]:
-    """Random files with enough before them, each project in turn. Raises CorpusError.
-
-    Enough is six characters a token of the longest prefix, more than any vocabulary here spells.
-    """
-    rng = random.Random(f"targets {seed}")
-    waiting = []
-    for files in projects:
-        enough = [i for i in range(len(files)) if _chars(files[:i]) >= 6 * WORKSPACE_TOKENS[-1]]
-        waiting.append([Target(tuple(files[:i]), files[i]) for i in enough])
-        rng.shuffle(waiting[-1])
-    rng.shuffle(waiting)
-    found = _in_turns(waiting)
-    if not found:
-        raise CorpusError("No held-out project is long enough for a workspace; build larger ones.")
-    return found[:count]
-
-
-def _in_turns(waiting: Sequence[Sequence[Target]]) -> list[Target]:
-    """The first of each list, then the second of each, and so on."""
-    longest = max(map(len, waiting), default=0)
-    return [each[i] for i in range(longest) for each in waiting if i < len(each)]
-
-
-def _chars(files: Sequence[SourceFile]) -> int:
-    return sum(len(file.text) for file in files)
-
-
-def stream(engine: Engine, files: Sequence[SourceFile], most: int) -> list[int]:
-    """The last `most` tokens of files laid out as a lane of the trainer reads them."""
-    taken: list[int] = []
-    for file in reversed(files):
-        if len(taken) >= most:
-            break
-        taken = [*header(engine, file), *engine.tokenizer.encode(file.text), *taken]
-    return taken[len(taken) - most :] if most else []
-
-
-def header(engine: Engine, file: SourceFile) -> list[int]:
-    """The marker of a file and its path."""
-    marker = engine.tokenizer.markers.file
-    return [*([] if marker is None else [marker]), *engine.tokenizer.encode(file.path + "\n")]
-
-
-def workspace_nats(engine: Engine, target: Target) -> list[float]:
-    """Of the target's text after each of WORKSPACE_TOKENS, its path read last."""
-    bos = engine.tokenizer.markers.bos
-    head = [] if bos is None else [bos]
-    last = header(engine, target.file)
-    text = engine.tokenizer.encode(target.text)
-    whole = stream(engine, target.before, WORKSPACE_TOKENS[-1])
-    return [
-        nats_after(engine, [*head, *whole[max(0, len(whole) - n) :], *last], text)
-        for n in WORKSPACE_TOKENS
-    ]
-
-
-def workspace_report(judged: Sequence[Target], nats: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Bits per byte by the prefix's tokens, and the paired difference to none: below 0 is better.
-
-    `nats` are those of `workspace_nats`, of each target.
-    """
-    bits = [bits_in(target.text) for target in judged]
-    rows = {}
-    for i, tokens in enumerate(WORKSPACE_TOKENS):
-        mine = [each[i] for each in nats]
-        change = [each[i] - each[0] for each in nats]
-        rows[str(tokens)] = {
-            "bits_per_byte": ratio_of(mine, bits),
-            "change": ratio_of(change, bits),
-        }
-    return rows
-
-
-def bits_in(text: str) -> float:
-    """The bytes of `text`, in the unit that makes nats over it bits per byte."""
-    return len(text.encode()) * math.log(2)
+COLD_TOKENS = (256, 128, 96, 64)
 
 
 @dataclass(frozen=True)
@@ -128,42 +36,103 @@ class Anchored:
     trial: Trial
 
 
+@dataclass(frozen=True)
+class _Around:
+    """The window around a cursor, as tokens."""
+
+    before: str
+    settled: list[int]
+    ends: list[int]
+    tail: str
+    suffix: list[int]
+
+    @classmethod
+    def of(cls, engine: Engine, cursor: Cursor) -> _Around:
+        text, offset = cursor.context.text, cursor.offset
+        before = text[fim.window_start(text, offset) : offset]
+        after = fim.suffix_start(text, offset)
+        suffix = engine.tokenizer.encode(text[after : after + fim.SUFFIX_CHARS])
+        typed = TokenizedText(engine.tokenizer)
+        typed.update(before)
+        settled = typed.settled
+        return cls(before, typed.ids[:settled], typed.ends[:settled], typed.tail, suffix)
+
+    @property
+    def anchor(self) -> int:
+        """Where the engine would place it: eight lines above."""
+        return fim.place_anchor(self.before, self.ends)
+
+    def write(self, engine: Engine, tokens: Sequence[int]) -> list[Piece]:
+        """On from a layout to the line's end, with the memory of the whole window."""
+        whole, _ = fim.anchored(engine.tokenizer.markers, self.settled, self.anchor, self.suffix)
+        seen = memory.history(whole, engine.tokenizer.markers)
+        prompt = Prompt(Chain(tokens), self.tail, seen)
+        stop, pieces, sampling = Event(), [], Sampling(max_tokens=LINE_TOKENS)
+        reached = _reached(engine, prompt)
+        for piece in engine.decoder.write(reached, prompt, Usage(), sampling, stop):
+            if isinstance(piece, Piece) and not stop.is_set():
+                pieces.append(piece)
+                if "\n" in piece.text:
+                    stop.set()
+        return pieces
+
+
 def under_anchors(engine: Engine, cursor: Cursor) -> list[Anchored]:
     """The rest of a line under each of ANCHORS, in that order.
 
     The judged tokens are the same ones: those that end behind the cursor, of the text around it
     encoded as one, and the end of the middle.
     """
-    context, markers = cursor.context, engine.tokenizer.markers
-    window = fim.window_start(context.text, context.offset)
-    before = context.text[window : context.offset]
-    encoded = engine.tokenizer.encode_with_offsets(before + cursor.truth)
-    first = sum(end <= len(before) for end in encoded.ends)
+    around, markers = _Around.of(engine, cursor), engine.tokenizer.markers
+    encoded = engine.tokenizer.encode_with_offsets(around.before + cursor.truth)
+    first = sum(end <= len(around.before) for end in encoded.ends)
     middle = [*encoded.ids[first:], *([] if markers.eom is None else [markers.eom])]
-    after = fim.suffix_start(context.text, context.offset)
-    suffix = engine.tokenizer.encode(context.text[after : after + fim.SUFFIX_CHARS])
-    typed = TokenizedText(engine.tokenizer)
-    typed.update(before)
-    settled = typed.ids[: typed.settled]
-    eighth = fim.place_anchor(before, typed.ends[: typed.settled])
+    eighth = around.anchor
     found = []
-    for judged_at, written_at in ((first, len(settled)), (eighth, eighth), (0, 0)):
-        read, _ = fim.anchored(markers, encoded.ids[:first], judged_at, suffix)
-        nats = nats_after(engine, read, middle)
-        tokens, _ = fim.anchored(markers, settled, written_at, suffix)
-        trial = trial_of(cursor.truth, _written(engine, tokens, typed.tail))
+    for judged_at, written_at in ((first, len(around.settled)), (eighth, eighth), (0, 0)):
+        read, _ = fim.anchored(markers, encoded.ids[:first], judged_at, around.suffix)
+        nats = _nats_after(engine, read, middle)
+        tokens, _ = fim.anchored(markers, around.settled, written_at, around.suffix)
+        trial = trial_of(cursor.truth, around.write(engine, tokens))
         found.append(Anchored(nats, bits_in(cursor.truth), trial))
     return found
 
 
-def _written(engine: Engine, tokens: Sequence[int], tail: str) -> list[Piece]:
-    stop, pieces = Event(), []
-    for piece in engine.complete_tokens(tokens, tail, Sampling(max_tokens=LINE_TOKENS), stop):
-        if isinstance(piece, Piece) and not stop.is_set():
-            pieces.append(piece)
-            if "\n" in piece.text:
-                stop.set()
-    return pieces
+def _nats_after(engine: Engine, before: Sequence[int], target: Sequence[int]) -> float:
+    """As `likelihood.nats_after`, from what was read of the same text already."""
+    at = _reached(engine, Prompt(Chain(before), "", memory.NOTHING))
+    predictions = going_on(engine.network, at.logits, at.state, target)
+    return recalled_nats(engine, predictions, target, before, engine.decoder.trust)
+
+
+def _reached(engine: Engine, prompt: Prompt) -> Remembered:
+    at = engine.reader.read(prompt, Event()).at
+    assert at is not None  # there is a token, and nobody stops it
+    return at
+
+
+def from_nearby(engine: Engine, cursor: Cursor) -> list[Trial]:
+    """The rest of a line from each of COLD_TOKENS nearest ones, as the engine lays out cold."""
+    around, markers = _Around.of(engine, cursor), engine.tokenizer.markers
+    found = []
+    for most in COLD_TOKENS:
+        below = most // 4
+        first = max(0, len(around.settled) - (most - below))
+        start = fim.boundary(around.ends, around.ends[first - 1]) if first else 0
+        tokens, _ = fim.anchored(markers, around.settled[start:], 0, around.suffix[:below])
+        found.append(trial_of(cursor.truth, around.write(engine, tokens)))
+    return found
+
+
+def cold_report(trials: Sequence[Sequence[Trial]]) -> dict[str, Any]:
+    """Exact and right rests of lines by the tokens that were read."""
+    return {
+        str(tokens): {
+            "exact_match": share_of([each[i].exact for each in trials]),
+            "right_as_kept": share_of([each[i].right for each in trials]),
+        }
+        for i, tokens in enumerate(COLD_TOKENS)
+    }
 
 
 def anchor_report(judged: Sequence[Sequence[Anchored]]) -> dict[str, Any]:

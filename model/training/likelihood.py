@@ -13,21 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import memory
+from ..archive import NO_FILES, Archive
 from ..engine import Engine
+from ..match import Match
+from ..memory import Trust
+from ..network import Network, State
+from ..writing import remembering
 
-CHUNK_TOKENS = 64  # read at once
+CHUNK_TOKENS = 64  # of which the predictions are held at once
+
+Floats = NDArray[Any]
 
 
 def nats_after(engine: Engine, before: Sequence[int], target: Sequence[int]) -> float:
     """Of the tokens `target` when `before` was read first; `before` has at least one."""
-    past = memory.history(before if engine.decoder.trust else (), engine.tokenizer.markers)
-    nats = 0.0
-    for token, logits in zip(target, _predictions(engine, before, target), strict=True):
-        mixed = engine.decoder.recalling(logits, past)
-        top = mixed.max()
-        nats += float(top - mixed[token]) + math.log(np.exp(mixed - top).sum(dtype=np.float64))
-        past = memory.extended(past, token)
-    return nats
+    trust, predictions = engine.decoder.trust, predicted(engine, before, target)
+    return recalled_nats(engine, predictions, target, before, trust)
 
 
 def nats_of(engine: Engine, text: str) -> float:
@@ -35,15 +36,46 @@ def nats_of(engine: Engine, text: str) -> float:
     return nats_after(engine, [engine.tokenizer.markers.bos or 0], engine.tokenizer.encode(text))
 
 
-def _predictions(
-    engine: Engine, before: Sequence[int], target: Sequence[int]
-) -> Iterator[NDArray[Any]]:
+def bits_in(text: str) -> float:
+    """The bytes of `text`, in the unit that makes nats over it bits per byte."""
+    return len(text.encode()) * math.log(2)
+
+
+def recalled_nats(
+    engine: Engine,
+    predictions: Iterator[Floats] | Sequence[Floats],
+    target: Sequence[int],
+    past: Sequence[int],
+    trust: Trust | None,
+    others: Archive = NO_FILES,
+) -> float:
+    """Of `target` by what the model predicts, and what the memory recalls of `past` and `others`.
+
+    Without trust, by the model alone.
+    """
+    end = engine.tokenizer.markers.eom
+    match = Match.of(memory.history(past, engine.tokenizer.markers), others) if trust else None
+    nats = 0.0
+    for token, logits in zip(target, predictions, strict=True):
+        mixed = remembering(logits, match, trust, end)
+        top = mixed.max()
+        nats += float(top - mixed[token]) + math.log(np.exp(mixed - top).sum(dtype=np.float64))
+        match = match.then(token) if match else None
+    return nats
+
+
+def predicted(engine: Engine, before: Sequence[int], target: Sequence[int]) -> Iterator[Floats]:
     """Logits (v,) before each token of `target`, by the model alone."""
-    ids = [*before, *target][:-1]
-    state = engine.network.zero_state()
-    for start in range(0, len(ids), CHUNK_TOKENS):
-        chunk = ids[start : start + CHUNK_TOKENS]
-        unjudged = len(before) - 1 - start  # earlier ones predict what is not judged
-        wanted = min(len(chunk), max(0, len(chunk) - unjudged))
-        logits, state = engine.network.advance_all(chunk, state, wanted)
-        yield from logits
+    logits, state = engine.network.advance(before, engine.network.zero_state())
+    yield from going_on(engine.network, logits, state, target)
+
+
+def going_on(
+    network: Network, logits: Floats, state: State, target: Sequence[int]
+) -> Iterator[Floats]:
+    """As `predicted`, from a state and the logits there."""
+    yield from [logits][: len(target)]
+    for start in range(0, len(target) - 1, CHUNK_TOKENS):
+        chunk = target[start : min(start + CHUNK_TOKENS, len(target) - 1)]
+        after, state = network.advance_all(chunk, state, len(chunk))
+        yield from after

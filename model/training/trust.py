@@ -1,76 +1,101 @@
 """How far a memory is trusted: weights learned on text that neither trains nor judges.
 
-Owns the learning text, the one formula for weights, and the learning of `memory.json` for a model
-folder. How what is recalled is weighed while writing is `memory`'s.
-
-    python -m stateline.model.training.trust MODEL
+Owns the learning samples, the one formula for weights, and the learning of a model's `memory.json`
+from what its network predicts and what its memory recalls. How what is recalled is weighed while
+writing is `memory`'s.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
-import typer
 from numpy.typing import NDArray
 
-from ..engine import Engine
-from ..memory import (
-    MOST_WEIGHT,
-    SHAPE,
-    Trust,
-    cell,
-    history,
-    recall,
-    write_trust,
-)
+from ..archive import Archive
+from ..languages import PYTHON, Language
+from ..match import Match
+from ..memory import MOST_WEIGHT, SHAPE, Trust, cell, history, recalled
+from ..network import Network
 from ..tokenizer import Tokenizer
-from ..torch_network import TorchNetwork, torch_model
+from .cases import in_language
+from .corpus import SourceFile
+from .cursors import in_turns
 from .sources import STANDARD_LIBRARY, unseen_texts
+from .subjects import Subject
 
-LEARNING_TEXTS = 60  # of the standard library
+LEARNING_TEXTS = 60  # of the standard library, for the n-gram baseline
 LEARNING_CHARS = 12_000  # of each: a window of the engine
-CHUNK_TOKENS = 512
+CHUNK_TOKENS = 64
 EXCERPT_CHARS = 1_500  # of a file that has just been begun
+EXCERPTS_PER_WINDOW = 3
+OTHER_CHARS = 60_000  # of other files that the memory recalls beside a sample
 PRIOR = 0.3  # of a cell that nothing is known of
 PRIOR_TOKENS = 1.0  # that it is worth
-SHARED_TOKENS = 50.0  # and so many, what is known of the cell for all sizes
 
-_DEFINITION = re.compile(r"^(?:def|class) ", re.MULTILINE)
+_NOT_INDENTED = re.compile(r"^[^\s#/*)\]}]", re.MULTILINE)
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text as if it were an open file's, and the files beside it that the memory recalls."""
+
+    text: str
+    others: tuple[str, ...] = ()
 
 
 def learning_texts(tokenizer: Tokenizer, count: int = LEARNING_TEXTS) -> Iterator[list[int]]:
     """Tokens of some of the standard library, [bos] first; the same for one Python version."""
     texts = [text for text in unseen_texts(STANDARD_LIBRARY) if text]
     for text in random.Random(0).sample(texts, min(count, len(texts))):
-        yield _encoded(tokenizer, text[:LEARNING_CHARS])
+        yield [tokenizer.markers.bos or 0, *tokenizer.encode(text[:LEARNING_CHARS])]
 
 
-def excerpts(tokenizer: Tokenizer, count: int) -> Iterator[list[int]]:
-    """As `learning_texts`, of a function or class and a little after it, as if it were all."""
-    chance = random.Random(1)
-    texts = [text for text in unseen_texts(STANDARD_LIBRARY) if "\ndef " in text]
-    for text in chance.choices(texts, k=count):
-        starts = [match.start() for match in _DEFINITION.finditer(text)]
-        start = chance.choice(starts)
-        yield _encoded(tokenizer, text[start : start + EXCERPT_CHARS])
+def samples(
+    projects: Sequence[Sequence[SourceFile]], language: Language, windows: int
+) -> list[Sample]:
+    """So many whole windows of a language, and some files just begun for each of them.
+
+    Every second one has other files of its project beside it, those before it in the shard. The
+    standard library is a project of Python's, so that it has its turn among the others.
+    """
+    rng = random.Random(f"samples {language.name}")
+    held = in_language(projects, language)
+    if language is PYTHON:
+        library = [SourceFile("library.py", text) for text in unseen_texts(STANDARD_LIBRARY)]
+        held += [[file] for file in rng.sample(library, min(len(library), windows))]
+    every = [
+        [Sample(file.text, _before(files, i)) for i, file in enumerate(files) if file.text.strip()]
+        for files in held
+    ]
+    rng.shuffle(every)
+    waiting = in_turns([rng.sample(each, len(each)) for each in every])
+    begun = waiting[windows : (1 + EXCERPTS_PER_WINDOW) * windows]
+    parts = [Sample(each.text[:LEARNING_CHARS], each.others) for each in waiting[:windows]]
+    parts += [Sample(_excerpt(each.text, rng), each.others) for each in begun]
+    return [Sample(each.text, each.others if i % 2 else ()) for i, each in enumerate(parts)]
 
 
-def all_texts(tokenizer: Tokenizer, count: int = LEARNING_TEXTS) -> Iterator[list[int]]:
-    """What the memory's table is learned from: whole windows, and files just begun."""
-    return chain(learning_texts(tokenizer, count), excerpts(tokenizer, 5 * count))
+def _before(files: Sequence[SourceFile], end: int) -> tuple[str, ...]:
+    """The texts of the files before one, as many as the memory is given."""
+    taken: list[str] = []
+    while end and sum(map(len, taken)) < OTHER_CHARS:
+        end -= 1
+        taken.insert(0, files[end].text[:OTHER_CHARS])
+    return tuple(taken)
 
 
-def _encoded(tokenizer: Tokenizer, text: str) -> list[int]:
-    return [tokenizer.markers.bos or 0, *tokenizer.encode(text)]
+def _excerpt(text: str, rng: random.Random) -> str:
+    """From a line that is not indented on, as if what stands before it were not there."""
+    starts = [match.start() for match in _NOT_INDENTED.finditer(text)] or [0]
+    start = rng.choice(starts)
+    return text[start : start + EXCERPT_CHARS]
 
 
 def likeliest(
@@ -96,55 +121,44 @@ def likeliest(
     return weights
 
 
-def learn(engine: Engine, texts: Iterable[list[int]]) -> Trust:
-    """The memory's table for a model on a `TorchNetwork`, from texts read left to right.
+def weighed(mine: Floats, theirs: Floats, cells: NDArray[np.int64]) -> Trust:
+    """The table under which tokens are likeliest; `cells` are places in it, flattened."""
+    prior = np.full(int(np.prod(SHAPE)), PRIOR)
+    return Trust(likeliest(mine, theirs, cells, prior).reshape(SHAPE).clip(max=MOST_WEIGHT))
 
-    What is known of a cell for all sizes together is where each size begins.
+
+def recalled_in(subject: Subject, sample: Sample) -> Floats:
+    """(l, 3) of each token where something is recalled: the probability that the model gives
+    it and that the memory gives it, and its cell in the table, flattened.
+
+    For a subject with an engine; the text is read left to right.
     """
-    rows = [row for ids in texts for row in _recalled(engine, ids)]
-    mine, theirs, sizes, cells = (np.array(column) for column in zip(*rows, strict=True))
-    per_size = SHAPE[1] * SHAPE[2]
-    together = likeliest(mine, theirs, cells, np.full(per_size, PRIOR))
-    prior = np.tile(together, SHAPE[0])
-    weights = likeliest(mine, theirs, sizes * per_size + cells, prior, SHARED_TOKENS)
-    return Trust(weights.reshape(SHAPE).clip(max=MOST_WEIGHT))
-
-
-def _recalled(engine: Engine, ids: Sequence[int]) -> Iterator[tuple[float, float, int, int]]:
-    """Where something is recalled: the next token's probability by model and memory, the cell
-    as its size and its place among those of one size."""
-    past = history(ids, engine.tokenizer.markers)
-    first = len(past) - len(ids)
-    for i, (p, confidence) in enumerate(_predicted(engine, ids), 1):
-        found = recall(past[: first + i])
+    engine = subject.engine
+    assert engine is not None
+    tokenizer, bos = engine.tokenizer, engine.tokenizer.markers.bos or 0
+    ids = tokenizer.encode(sample.text)
+    match = Match.of(
+        history([bos], tokenizer.markers), Archive(map(tokenizer.encode, sample.others))
+    )
+    rows = []
+    for token, (p, sure) in zip(ids, _predicted(engine.network, [bos, *ids]), strict=True):
+        found = recalled(match)
         if found is not None:
-            theirs = float(found.shares[found.tokens == ids[i]].sum())
-            size, length, sure = cell(found.size, found.length, confidence)
-            yield p, theirs, size, length * SHAPE[2] + sure
+            theirs = float(found.shares[found.tokens == token].sum())
+            place = np.ravel_multi_index(cell(found.length, sure), SHAPE)
+            rows.append((p, theirs, float(place)))
+        match = match.then(token)
+    return np.array(rows, np.float64).reshape(-1, 3)
 
 
-@torch.inference_mode()
-def _predicted(engine: Engine, ids: Sequence[int]) -> Iterator[tuple[float, float]]:
+def _predicted(network: Network, ids: Sequence[int]) -> Iterator[tuple[float, float]]:
     """Of each token after the first: its probability, and the highest of any."""
-    model = torch_model(engine.network)
-    device = model.backbone.embedding.weight.device
-    tokens, state = torch.tensor([list(ids)], device=device), model.zero_state()
+    state: Any = network.zero_state()
     for start in range(0, len(ids) - 1, CHUNK_TOKENS):
-        end = min(start + CHUNK_TOKENS, len(ids) - 1)
-        logits, state = model(tokens[:, start:end], state)
-        p = logits[0].float().softmax(-1)
-        ours = p.gather(-1, tokens[0, start + 1 : end + 1, None])[:, 0]
-        yield from zip(ours.tolist(), p.amax(-1).tolist(), strict=True)
-
-
-def main(
-    model: Annotated[Path, typer.Argument(help="A model folder; memory.json is written there.")],
-    count: Annotated[int, typer.Option(help="Files to learn from.")] = LEARNING_TEXTS,
-) -> None:
-    """Learn how far the memory is to be trusted beside a model; minutes on a CPU."""
-    engine = Engine.open(model, network=TorchNetwork.load)
-    write_trust(learn(engine, all_texts(engine.tokenizer, count)), model)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+        chunk = ids[start : min(start + CHUNK_TOKENS, len(ids) - 1)]
+        logits, state = network.advance_all(chunk, state, len(chunk))
+        top = logits.max(-1)
+        sure = 1 / np.exp(logits - top[:, None]).sum(-1)
+        after = ids[start + 1 : start + 1 + len(chunk)]
+        mine = np.exp(logits[np.arange(len(chunk)), after] - top) * sure
+        yield from zip(mine.tolist(), sure.tolist(), strict=True)

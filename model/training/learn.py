@@ -1,0 +1,133 @@
+"""All that a model folder says of its model beside its weights, learned from held-out text.
+
+Owns the order: how far the memory is trusted, then the gates under it, then how much of a workspace
+it is given. The text is that of the corpus's learning shards, which neither train nor judge.
+
+    python -m stateline.model.training.learn MODEL --corpus DIR
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from .. import memory
+from ..appetite import write_appetite
+from ..completer import Appetite
+from ..languages import LANGUAGES
+from ..profile import UNCALIBRATED, Profile, write_profile
+from . import cursors, workspaces
+from .calibration import lowest_threshold
+from .cases import in_language
+from .corpus import CorpusError, SourceFile, read, shards
+from .evaluate import answers_by_kind, workspace_nats
+from .figures import progress
+from .judges import Judges, Steps, judges_of
+from .trust import LEARNING_CHARS, recalled_in, samples, weighed
+
+LEARN = "learn"  # the folder, inside the corpus, of shards that neither train nor judge
+READING_PAYS = 0.02  # of the bits: other files are read, which takes seconds, if it saves as much
+RECALLING_PAYS = 0.002  # it costs next to nothing
+
+Projects = Sequence[Sequence[SourceFile]]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is learned from: cases of each language, and of the workspace in all."""
+
+    windows: int = 24
+    cursors: int = 400
+    targets: int = 12
+
+
+USUAL = Effort()
+
+
+def learn(
+    model: Path, corpus: Path, steps: Steps, effort: Effort = USUAL, workers: int = 0
+) -> None:
+    """Write memory.json, profile.json and workspace.json into a model folder.
+
+    Raises CorpusError where there are no learning shards, and ModelFolderError.
+    """
+    projects = [list(read(shard)) for shard in shards(corpus / LEARN)]
+    if not projects:
+        raise CorpusError(f"No shards in {corpus / LEARN}; run `stateline corpus build` first.")
+    (model / memory.FILE).unlink(missing_ok=True)  # it is learned beside the network alone
+    with judges_of(model, steps, workers) as judges:
+        memory.write_trust(trust(judges, projects, effort.windows), model)
+    with judges_of(model, steps, workers) as judges:
+        found = gates(judges, projects, effort.cursors)
+        write_profile(Profile(tuple(found), found), model)
+        write_appetite(appetite(judges, projects, effort.targets), model)
+
+
+def trust(judges: Judges, projects: Projects, windows: int) -> memory.Trust:
+    """One table for all languages."""
+    every = [sample for language in LANGUAGES for sample in samples(projects, language, windows)]
+    rows = np.concatenate(judges.ask("trust", recalled_in, every))
+    return weighed(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64))
+
+
+def gates(judges: Judges, projects: Projects, count: int) -> dict[str, float]:
+    """By language: the lowest threshold from which on enough of what is shown mid-line is right."""
+    found = {}
+    for language in LANGUAGES:
+        if not (held := in_language(projects, language)):
+            continue
+        pages = cursors.pages(held, 0)
+        asked = {"mid_line": cursors.mid_line_cursors(pages, count, 0)}
+        trials = answers_by_kind(judges, f"{language.name}: gate", asked)["mid_line"]
+        gate = lowest_threshold(
+            [(trial.confidence, trial.right) for trial in trials if trial.shown]
+        )
+        found[language.name] = UNCALIBRATED if gate is None else gate
+    return found
+
+
+def appetite(judges: Judges, projects: Projects, count: int) -> Appetite:
+    """How much of other files is read and recalled, by what it saves, and how long tokens are."""
+    judged = workspaces.targets(projects, count, 0)
+    read, recalled = 0, workspaces.TOKENS[-1]
+    if judged:  # else what costs nothing
+        nats = judges.ask("workspace", workspace_nats, judged)
+        report = workspaces.workspace_report(judged, nats)
+        read = worth(report, "all_recalled", READING_PAYS)
+        recalled = worth(report, "recalled", RECALLING_PAYS)
+    engine = judges.subject.engine
+    assert engine is not None
+    texts = [file.text[:LEARNING_CHARS] for files in projects for file in files]
+    tokens = sum(len(engine.tokenizer.encode(text)) for text in texts)
+    return Appetite(read, max(read, recalled), round(sum(map(len, texts)) / tokens, 2))
+
+
+def worth(report: Mapping[str, Any], use: str, pays: float) -> int:
+    """The most tokens of which each step saves a share of at least `pays` of the bits."""
+    best = 0
+    last = report["0"][use]["bits_per_byte"]["value"]
+    for tokens in workspaces.TOKENS[1:]:
+        now = report[str(tokens)][use]["bits_per_byte"]["value"]
+        if now > last * (1 - pays):
+            break
+        best, last = tokens, now
+    return best
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help="A model folder; three files are written there.")],
+    corpus: Annotated[Path, typer.Option(help="Where `stateline corpus build` put its shards.")],
+    workers: Annotated[int, typer.Option(help="Processes; 0: one a core.")] = 0,
+) -> None:
+    """Learn how far the memory is trusted, the gates and the use of a workspace; minutes."""
+    with progress() as steps:
+        learn(model, corpus, steps, workers=workers)
+
+
+if __name__ == "__main__":
+    typer.run(main)
