@@ -108,7 +108,7 @@ class Block(nn.Module):
         self, x: Tensor, state: LayerState, log: Log | None = None
     ) -> tuple[Tensor, LayerState]:
         y, state = self.mixer(self.norm(x).to(self.mixer.in_proj.weight.dtype), state, log)
-        return x + y.to(x.dtype), state
+        return x + y, state
 
 
 class Backbone(nn.Module):

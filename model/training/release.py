@@ -24,7 +24,7 @@ from ..memory import write_trust
 from ..quantize import save_quantized
 from ..torch_network import TorchNetwork
 from .curve import draw
-from .trainer import AVERAGED
+from .run import AVERAGED
 from .trust import LEARNING_TEXTS, all_texts, learn
 
 WEIGHTS = "model.safetensors"
