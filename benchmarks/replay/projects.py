@@ -1,6 +1,6 @@
 """The projects that are replayed by default, and their releases, fetched once and pinned by hash.
 
-Owns the reading of `projects.toml`. How a release is fetched and checked is `training.sources`'.
+Owns the reading of `projects.toml`. How a release is fetched and checked is `training.downloads`'.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from stateline.model.training.sources import Distribution, fetch
+from stateline.model.training.downloads import fetch
+from stateline.model.training.sources import Distribution
 
 TABLE = Path(__file__).with_name("projects.toml")
 SIDES = ("old", "new")
