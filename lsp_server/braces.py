@@ -75,14 +75,16 @@ def block(prefix: str, written: str, jsx: bool) -> Extent:
 
 
 def without_next_lines(prefix: str, text: str, next_line: str, telling: bool, jsx: bool) -> str:
-    """Cut where the text begins to say what stands below: the next line, or what closes there."""
+    """Cut where the text begins to say what stands below: the next line, or what closes there.
+
+    A closing character in its last line that closes nothing is cut as well.
+    """
     line, seen, end = cursor_line(prefix), read_line(prefix, jsx), 0
     below = columns(next_line) if next_line else -1
     for i, row in enumerate(text.split("\n")):
         code, depth = row.strip(), columns(row if i else line + row)
         row_end = end + bool(i) + len(row)
-        telling = telling or code == "*/"
-        if i and code and telling and row.rstrip() == next_line:
+        if i and code and (telling or code == "*/") and row.rstrip() == next_line:
             return text[:end]
         if (i or not line.strip()) and not seen.quote and _CLOSES.match(code):
             reaches = depth == below if i else depth >= below
@@ -90,8 +92,13 @@ def without_next_lines(prefix: str, text: str, next_line: str, telling: bool, js
                 return text[:end]
             if not seen.awaited and seen.then(row).closed:  # it closes what was open above
                 return text[: end if below > depth else row_end]
-        seen, end = seen.then(row + "\n"), row_end
-    return text
+        last, seen, end = seen.then(row), seen.then(row + "\n"), row_end
+    stray = last.stray - len(last.text) + len(text)
+    return text[:stray] if "\n" in text and last.stray >= 0 and _ends_row(text[stray:]) else text
+
+
+def _ends_row(text: str) -> bool:
+    return _ONLY_CLOSES.fullmatch(text) is not None
 
 
 class _Statement:
@@ -205,7 +212,7 @@ def _surrounding(statement: _Statement, rows: Sequence[Row], end: int) -> Extent
                 continue
             return Extent(end, row.whole)
         if row.columns < base and not statement.seen.quote:
-            closes = not statement.open and _ONLY_CLOSES.fullmatch(row.text)
+            closes = not statement.open and _ends_row(row.text)
             if not row.whole:
                 return Extent(end, not closes)
             return Extent(row.end if closes else end, True)

@@ -65,6 +65,9 @@ class EcmaBrackets(Brackets):
 
     start: _Start = _Start()
     jsx: bool = True
+    stray: int = (
+        -1
+    )  # where the last part first closes what is not open, above included; -1: nowhere
 
     def then(self, more: str) -> EcmaBrackets:
         part = self.start.at + len(self.text)
@@ -76,7 +79,7 @@ def read(text: str, jsx: bool = True) -> EcmaBrackets:
     return EcmaBrackets("", jsx=jsx).then(text)
 
 
-def read_line(prefix: str, jsx: bool) -> Brackets:
+def read_line(prefix: str, jsx: bool) -> EcmaBrackets:
     """Read the cursor's line up to the cursor; brackets that were opened above do not count."""
     line = cursor_line(prefix)
     return _above(prefix[: len(prefix) - len(line)][-REACH_CHARS:], jsx).then(line)
@@ -103,7 +106,7 @@ class _Reader:
         self._began = start.at
         self._stack, self._faults = list(start.stack), start.faults
         self._comment: int | None = None
-        self._closed = ""
+        self._closed, self._stray = "", -1
 
     def read(self) -> EcmaBrackets:
         at, text = 0, self._text
@@ -123,6 +126,7 @@ class _Reader:
             code_end,
             self._start,
             self._jsx,
+            self._stray - line_at if self._stray >= line_at else -1,
         )
 
     @property
@@ -220,6 +224,8 @@ class _Reader:
         opened = -1
         if self._stack and self._stack[-1][0] == token:
             opened = self._stack.pop()[1]
+        elif self._stray < 0 and self._began + at >= self._part:
+            self._stray = at
         if opened < 0:
             self._faults += 1
         self._note(token, opened, at)

@@ -307,7 +307,10 @@ def _block_base(generation: Generation, context: Context, trigger: Trigger) -> C
 def _whole_lines(generation: Generation, base: Context, start: int) -> Extent:
     """The block from `start` on; where the writing was cut short, without half a line."""
     written = generation.written[start:]
-    extent = block(base, written)
+    extent, syntax = block(base, written), syntax_of(base.language)
+    if syntax.braces and extent.finished:
+        closed = shape.is_closed(near(base)[0], written[: extent.end], syntax)
+        return extent if closed else Extent(0, True)  # its lines are not what they seem
     partial = generation.done and generation.cut_short and not extent.finished
     if not partial or written[extent.end : extent.end + 1] == "\n":
         return extent

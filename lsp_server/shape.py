@@ -20,6 +20,7 @@ from .syntax import INDENTED, Syntax
 _SHORTEST_OVERLAP = 3  # characters of a line; shorter ones are the same by chance
 _CLOSERS_ONLY = re.compile(r"[)\]}\"'`;,:>\s]*")
 _PUNCTUATION = frozenset(",;:>")
+_CLOSING = frozenset(")]}\"'`")
 # What a statement ends with at a line's end: a semicolon, or what might have one behind it.
 _STATEMENT_END = re.compile(r"([;)\]\w\"'`])[ \t]*$", re.MULTILINE)
 _FEW_STATEMENTS = 4  # fewer say nothing about a file's manner
@@ -53,6 +54,13 @@ def begins_block(prefix: str, written: str, syntax: Syntax) -> bool:
     return bool(first.strip()) and syntax.opens_block(cursor_line(prefix) + first)
 
 
+def is_closed(prefix: str, block: str, syntax: Syntax) -> bool:
+    """Whether a block that has ended leaves nothing open that it opened."""
+    line = syntax.read_line(prefix)
+    read = line.then(block)
+    return len(read.awaited) <= len(line.awaited) and bool(read.quote) <= bool(line.quote)
+
+
 def first_line(prefix: str, written: str, syntax: Syntax = INDENTED) -> Extent:
     """Up to the end of the cursor's line; of the next one where that is a block's first."""
     return syntax.first_line(prefix, written)
@@ -76,12 +84,11 @@ def shape(prefix: str, suffix: str, text: str, syntax: Syntax = INDENTED) -> Sha
     if syntax.braces and _is_too_much(prefix, suffix, text):
         text = text[:-1]
     first = syntax.first_line(prefix, text + "\n").end
-    if not text[:first].strip() or babbles(line, text):
+    shaped = _joined(syntax.read_line(prefix), text, rest) if text[:first].strip() else None
+    if shaped is None or babbles(line, shaped.text):
         return None
-    shaped = _joined(syntax.read_line(prefix), text, rest)
-    if shaped is None or _repeats(line + shaped.text + rest[shaped.overwrites :], prefix, below):
-        return None
-    return shaped
+    result = line + shaped.text + rest[shaped.overwrites :]
+    return None if _repeats(result, prefix, below) else shaped
 
 
 def _is_too_much(prefix: str, suffix: str, text: str) -> bool:
@@ -99,7 +106,7 @@ def _joined(line: Brackets, text: str, rest: str) -> Shaped | None:
     first = text.partition("\n")[0]
     if not _CLOSERS_ONLY.fullmatch(rest):
         kept = first[: len(first) - _best(line, first, rest, _overlaps(first, rest))]
-        covered = 0
+        kept, covered = _up_to_closing(line, kept, rest), 0
     else:
         kept, covered = text, _best(line, text, rest, _covered(line, text, rest))
         if "\n" in text and not _ends_before(text, rest[covered:].strip()):
@@ -110,6 +117,16 @@ def _joined(line: Brackets, text: str, rest: str) -> Shaped | None:
     if not kept.strip() or _stays_open(line, kept, rest[covered:]):
         return None
     return Shaped(kept, covered)
+
+
+def _up_to_closing(line: Brackets, text: str, rest: str) -> str:
+    """The text up to where it closes what `rest` begins by closing, if it would not fit else."""
+    closer, rest = rest[0], rest[:LONGEST_LINE]
+    fewest = line.then(rest).faults
+    if closer not in _CLOSING or line.then(text + rest).faults <= fewest:
+        return text
+    cuts = (i for i in range(len(text) - 1, -1, -1) if text[i] == closer)
+    return next((text[:i] for i in cuts if line.then(text[:i] + rest).faults <= fewest), text)
 
 
 def _ends_before(text: str, left: str) -> bool:

@@ -28,7 +28,7 @@ _KEY_OF = re.compile(
     r"|shared|signing|storage|subscription|webhook)[_-]?$"
 )
 _SUFFIX = re.compile(r"[\w-]{0,60}+")
-_LAST_WORD = re.compile(r"(?:[_-]|(?<=[a-z0-9])(?=[A-Z]))([A-Za-z]+)\d*$")
+_LAST_WORD = re.compile(r"(?:[_-]|(?<=[a-z0-9])(?=[A-Z]))([A-Z]?[a-z]+|[A-Z]+)\d*$")
 # `token_type = "access_token"`: a word on the secret, not the secret.
 _ABOUT = re.compile(
     r"alg|algorithm|backend|class|cls|count|date|description|dir|doc|docs|encoding|endpoint"
@@ -39,9 +39,9 @@ _ABOUT = re.compile(
     r"|var|version|view"
 )
 _TO_LITERAL = re.compile(
-    r"(\\?[\"'])?[ \t]*\]?[ \t]*"
-    r"(?:(?::[ \t]*[\w.]{1,30}(?:\[\w{1,30}\])?(?:[ \t]*\|[ \t]*None)?[ \t]*)?={1,3}"
-    r"|:=?|!=|=>|(,))\s{0,80}+[\[({]?\s{0,80}+"
+    r"(\\?[\"'])?[ \t]*[)\]!]{0,2}[ \t]*"
+    r"(?:(?::[ \t]*[\w.]{1,30}(?:\[\w{1,30}\])?(?:[ \t]*\|[ \t]*(?:None|null|undefined))?[ \t]*)?"
+    r"={1,3}|:=?|!=|=>|(?:\|\||\?\?)=?|or\b|(,))\s{0,80}+[\[({]?\s{0,80}+"
 )
 _LITERAL = re.compile(r"[bBrRuUfF]{0,2}(\\*)(\"\"\"|'''|[\"'`])")
 _VALUES = {
@@ -104,7 +104,7 @@ def _name_end(text: str, lowered: str, word: str, start: int) -> int:
     if following.isalpha() and not (following.isupper() and text[end - 1].islower()):
         return 0  # `tokenizer`, `author`
     suffix = _SUFFIX.match(text, end)
-    last = _LAST_WORD.search(suffix[0]) if suffix else None
+    last = _LAST_WORD.search(text, end, suffix.end()) if suffix else None
     return 0 if last and _ABOUT.fullmatch(last[1].lower()) else suffix.end() if suffix else end
 
 

@@ -144,6 +144,9 @@ IF = "\n  a();\n  b();\n}"
         ("foo('█')", "a');\nb", "foo('«a');»"),
         ("import { a } from '█';", "./a';\nb", "import { a } from '«./a';»"),
         ("const x = █ + 1;", "{\n  a: 1\n};\n", None),
+        ('<p className="█">{a}</p>;', 'flex gap-2">{b}</p>;\nc();\n',
+         '<p className="«flex gap-2»">{a}</p>;'),
+        ("f('█', a);", "b', c, d);\ne();\n", "f('«b»', a);"),
     ],
 )  # fmt: skip
 def test_the_block(marked, written, expected):
@@ -207,6 +210,10 @@ def test_a_semicolon_is_dropped_where_a_file_has_none(marked, written, expected)
         ("const x = f(█) + 1;", "`a\nb`);\n", None),
         ("if (█) {", "a) {\n  b();\n}\nc();\n", "if («a») {"),
         ("x = <p>█</p>;", "<b>\n  c\n</b></p>;\n", None),
+        # A closing character too many.
+        ("const a = {█", "\n  b,\n});\n\nc();\n", "const a = {«\n  b,\n}»"),
+        ("f(a, {█", "\n  b,\n});\n\nc();\n", "f(a, {«\n  b,\n});»"),
+        ("f(\n  () => {█", "\n    b();\n  });\nc();\n", "f(\n  () => {«\n    b();\n  });»"),
         # Round in circles.
         ("f(█", "a => a => a => a => a => a => a => b);\nc();\n", None),
         ("<p>█", "\n  <br />\n  <br />\n  <br />\n</p>\n<i />\n", None),

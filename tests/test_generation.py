@@ -17,15 +17,15 @@ AUTOMATIC, INVOKED = Trigger.AUTOMATIC, Trigger.INVOKED
 CLOSERS = frozenset(")]}\"'`>")
 
 
-def at(marked, path="a.py"):
+def at(marked, path="a.py", language="python"):
     prefix, suffix = marked.split("█")
-    return Context(prefix + suffix, len(prefix), path, "python")
+    return Context(prefix + suffix, len(prefix), path, language)
 
 
-def generation(marked, *pieces, trigger=AUTOMATIC, done=True, **made):
+def generation(marked, *pieces, trigger=AUTOMATIC, done=True, language="python", **made):
     """A run that began at the cursor and wrote the pieces: texts, or (text, confidence)."""
-    context = at(marked)
-    snapshot = Snapshot(context.path, 1, "python", context.text)
+    context = at(marked, language=language)
+    snapshot = Snapshot(context.path, 1, language, context.text)
     run = Generation(context, CompletionRequest(snapshot, context.offset, trigger), **made)
     for piece in pieces:
         run.add(Piece(*piece) if isinstance(piece, tuple) else Piece(piece, 1.0))
@@ -136,7 +136,8 @@ def test_probability_is_the_product_over_the_pieces_touched(pieces, start, end):
 
 def check(run, marked, expected, trigger=AUTOMATIC, ready=True, **manner):
     """The text that a run suggests to a request, and whether it is the last word."""
-    now = answer(run, at(marked), trigger, Manner(**{"gate": 0.4} | manner))
+    context = at(marked, language=run.context.language)
+    now = answer(run, context, trigger, Manner(**{"gate": 0.4} | manner))
     assert (now.suggestion and now.suggestion.text) == expected
     assert now.ready is ready
 
@@ -174,6 +175,22 @@ def test_a_block_typed_through_does_not_shrink_to_a_line():
         check(asked, "x = f(█)", "\n    a,\n)", trigger)
     check(asked, "x = f█", "(", multi_line=False)
     check(unasked, "if x:\n    a()\n    b()\n\nz█", "()")  # beyond it
+
+
+def test_a_brace_that_is_opened_brings_its_block():
+    pieces, rest = (") {", "\n  a();"), ("\n}", "\n", "b();")
+    started = generation("if (x█", *pieces, done=False, language="typescript")
+    whole = generation("if (x█", *pieces, *rest, language="typescript")
+    check(started, "if (x█", ") {", ready=False)
+    check(whole, "if (x█", ") {\n  a();\n}")
+    check(whole, "if (x) █", "{\n  a();\n}")
+    check(whole, "if (x█", ") {", multi_line=False)
+    check(generation("x = █", "a;", "\n", language="typescript"), "x = █", "a;")
+
+
+def test_of_a_block_that_comes_to_nothing_the_first_line_is_said():
+    run = generation("x = █", "f(() => {", "\n  a(", "\n;", "\nb();\n", language="javascript")
+    check(run, "x = █", "f(() => {", INVOKED)
 
 
 def test_an_unlikely_line_is_said_only_when_asked_for():
