@@ -8,16 +8,16 @@
 (require 'eglot)
 
 ;; eglot has one server for a buffer. To have a type checker's as well, use lsp-mode; docs/emacs.md.
-(add-to-list
- 'eglot-server-programs
- ;; Settings go behind :editor, such as :confidence 0.2.
- '((python-mode python-ts-mode
-    (js-mode :language-id "javascript")
-    (js-ts-mode :language-id "javascript")
-    (typescript-mode :language-id "typescript")
-    (typescript-ts-mode :language-id "typescript")
-    (tsx-ts-mode :language-id "typescriptreact"))
-   . ("stateline" "lsp" :initializationOptions (:editor "emacs"))))
+;; Languages apart, since eglot before 1.12 knows one language of a server.
+(dolist (modes '((python-mode python-ts-mode)
+                 ((js-mode :language-id "javascript") (js-ts-mode :language-id "javascript"))
+                 ((typescript-mode :language-id "typescript")
+                  (typescript-ts-mode :language-id "typescript"))
+                 ((tsx-ts-mode :language-id "typescriptreact"))))
+  (add-to-list
+   'eglot-server-programs
+   ;; Settings go behind :editor, such as :confidence 0.2.
+   (cons modes '("stateline" "lsp" :initializationOptions (:editor "emacs")))))
 
 (provide 'stateline)
 ;;; stateline.el ends here

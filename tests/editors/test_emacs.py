@@ -6,6 +6,7 @@ the files one after another, types, completes, marks where point is, and saves.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,14 +25,19 @@ BOX = (
     "        self.value = value\n        self."
 )
 BLOCK = "if a:\n    b = 1\n    c = 2\n\n" * 20 + "if a:"
+SCRIPT = (
+    "export function box(value, name) {\n  return { value, name };\n}\n\n"
+    "export function other(value, name) {\n  return { value, "
+)
 FILES = {  # with a | where `TYPED` is typed
     "plain": BOX + "|\n",
     "crlf": BOX.replace("\n", "\r\n") + "|\r\n",
     "emoji": "# 👩‍👩‍👧 名前\n" + BOX + "name = name\n        print('🎉', self.|\n",
     "bracket": BOX + "name = name\n        print('🎉', self.|)\n",
     "lines": BLOCK + "|\n",
+    "script": SCRIPT + "|\n",
 }
-TYPED = {"plain": "na", "crlf": "na", "emoji": "va", "bracket": "va", "lines": ""}
+TYPED = {"plain": "na", "crlf": "na", "emoji": "va", "bracket": "va", "lines": "", "script": "n"}
 SESSION = """
 (load-file (getenv "RECIPE"))
 (setq eglot-sync-connect t eglot-autoshutdown nil make-backup-files nil create-lockfiles nil)
@@ -48,7 +54,7 @@ SESSION = """
   (save-buffer))
 (dolist (each (append (json-parse-string (getenv "FILES")) nil))
   (complete (aref each 0) (aref each 1)))
-(eglot-shutdown (eglot-current-server) nil 30)
+(eglot-shutdown-all)
 (princ (format "shut down by Emacs %s" emacs-version))
 """
 
@@ -63,7 +69,10 @@ def saved(tmp_path_factory) -> dict[str, str]:
     if subprocess.run([*emacs, "--eval", "(require 'eglot)"], capture_output=True).returncode:
         pytest.skip("This Emacs has no eglot; install elpa-eglot.")
     folder = tmp_path_factory.mktemp("emacs")
-    files = {name: folder / f"{name}.py" for name in FILES}
+    files = {
+        name: folder / f"{name}.{'js' if text.startswith(SCRIPT) else 'py'}"
+        for name, text in FILES.items()
+    }
     for name, file in files.items():
         file.write_bytes(FILES[name].encode())
     visits = [[str(file), TYPED[name]] for name, file in files.items()]
@@ -111,11 +120,15 @@ def test_several_lines_are_indented_once(saved: dict[str, str]):
     assert completed(saved, "lines").startswith("\n    b = 1")
 
 
+def test_javascript(saved: dict[str, str]):
+    assert completed(saved, "script").startswith("name }")
+
+
 def test_the_page_has_the_recipe():
-    entry = '("stateline" "lsp" :initializationOptions (:editor "emacs"))'
-    for place in (RECIPE, ROOT / "docs" / "emacs.md"):
-        said = " ".join(place.read_text("utf-8").split())
-        assert f"'((python-mode python-ts-mode) . {entry})" in said
+    recipe = re.sub(r";.*", "", RECIPE.read_text("utf-8"))
+    (form,) = re.findall(r"\(dolist.*?(?=\(provide)", recipe, re.DOTALL)
+    page = (ROOT / "docs" / "emacs.md").read_text("utf-8")
+    assert " ".join(form.split()) in " ".join(page.split())
 
 
 def test_lsp_mode_says_null_where_it_draws():

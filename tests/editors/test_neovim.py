@@ -94,25 +94,6 @@ def test_other_suggestions_are_shown_on_demand(neovim):
     assert written(neovim).endswith("def sub_40(a")
 
 
-@pytest.mark.parametrize("name", ["sample.ts", "sample.tsx"])
-def test_typescript(neovim, name):
-    file = neovim.home / name
-    file.write_text("\n".join(SCRIPTS), encoding="utf-8")
-    neovim.press("Escape")
-    neovim.type(f":edit {file}")
-    neovim.press("Enter")
-    neovim.wait_for(f"{name} ")
-    neovim.press("G", "o")
-    neovim.type("export function add40(")
-    neovim.wait(lambda: neovim.ghost().startswith("a: number, b: number) {"), "a ghost")
-    neovim.press("Tab")
-    neovim.wait(lambda: neovim.ghost() == "", "the ghost to be text")
-    assert "\nexport function add40(a: number, b: number) {" in written(neovim, name)
-    neovim.type(":bwipeout")
-    neovim.press("Enter")
-    neovim.wait_for("sample.py ")
-
-
 def statistics(terminal):
     request = "request_sync([[workspace/executeCommand]], {command=[[stateline.statistics]]}, 9999)"
     client = "vim.lsp.get_clients({name=[[stateline]]})[1]"
@@ -143,6 +124,25 @@ def test_a_server_killed_while_typing_comes_back_warm(neovim):
     neovim.press("Tab")
     neovim.wait(lambda: neovim.ghost() == "", "the ghost to be text")
     assert written(neovim).endswith(("def add_41(a, b):", f"def add_41({BLOCK}"))
+
+
+@pytest.mark.parametrize("name", ["sample.ts", "sample.tsx"])
+def test_typescript(neovim, name):
+    file = neovim.home / name
+    file.write_text("\n".join(SCRIPTS), encoding="utf-8")
+    neovim.press("Escape")
+    neovim.type(f":edit {file}")
+    neovim.press("Enter")
+    neovim.wait_for(f"{name} ")
+    neovim.press("G", "o")
+    neovim.type("export function add40(")
+    neovim.wait(lambda: neovim.ghost().startswith("a: number, b: number) {"), "a ghost")
+    neovim.press("Tab")
+    neovim.wait(lambda: neovim.ghost() == "", "the ghost to be text")
+    assert "\nexport function add40(a: number, b: number) {" in written(neovim, name)
+    neovim.type(":bwipeout")
+    neovim.press("Enter")
+    neovim.wait_for("sample.py ")
 
 
 SEEN = """
