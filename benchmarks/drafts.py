@@ -85,7 +85,8 @@ def write(engine: Engine, cursors: Sequence[Context], way: str) -> tuple[list[Pi
     for context in cursors:
         while engine.warm(context, Event()).tokens_left:
             pass
-        enough, stop = Enough(context.prefix, Trigger.AUTOMATIC, Settings()), Event()
+        manner = Settings().manner(context.language, engine.profile)
+        enough, stop = Enough(context, Trigger.AUTOMATIC, manner), Event()
         for each in engine.complete(context, Sampling(max_tokens=TOKENS), stop):
             if isinstance(each, Usage):
                 tokens += each.tokens_generated + each.tokens_read

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from .replay.player import resident_bytes
 from .soak import typing
 from .soak.workplace import Workplace, handshake, loaded, make, started
 
@@ -58,7 +59,7 @@ def _start(place: Workplace) -> tuple[float, float, float]:
         handshake(client, [place.root.as_uri()], {})
         answered = time.perf_counter()
         ready = loaded(client)
-        resident = typing.resident_bytes(client.connection.process.pid) or 0
+        resident = resident_bytes(client.connection.process.pid) or 0
         client.shutdown()
     return (answered - began) * 1000, (ready - began) * 1000, resident / MIB
 

@@ -12,7 +12,7 @@ import json
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,17 @@ from stateline.lsp_server.demo import SERVER
 from stateline.lsp_server.tally import nearest_ranks
 
 from .replay import flat, projects
-from .replay.engines import Project, played_on
+from .replay.__main__ import MODEL_HELP
+from .replay.actions import Kind
+from .replay.engines import Project, beside, named
 from .replay.flat import FAILURES, MOST_RATIO, SIZES_TOKENS, Flat
 from .replay.player import Played, Usage
-from .replay.releases import texts
 from .replay.report import as_json
 
 KEYS, ROUNDS, SEED = 500, 3, 0
 QUICK_KEYS, QUICK_SIZES = 40, SIZES_TOKENS[:2]
-P50_MS, P95_MS = 40.0, 120.0  # wanted, of a keystroke's wait
+ALL, GHOST, JUMP = "all questions", "with ghost text", "jumps"
+WANTED_MS = {ALL: (40.0, 120.0), GHOST: (20.0, 80.0), JUMP: (100.0, 100.0)}  # at p50 and p95
 STAGES = ("tokenise", "read", "write", "rest")
 BANDS = 20  # of the picture: questions from the fastest to the slowest
 
@@ -48,6 +50,7 @@ class Question:
     ghost: bool  # whether it got any text
     by_model: bool  # or from what was already written
     stages_ms: tuple[float, ...]  # in the order of STAGES
+    kind: Kind = Kind.TYPE  # of what was done before
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,18 @@ def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER
         keys, sizes, rounds = chosen.keys or QUICK_KEYS, chosen.tokens or QUICK_SIZES, 1
     some = projects.projects()[: 1 if chosen.quick else None]
     try:
-        asked = replayed(some, keys, command, chosen.model, console)
-        found = flat.swept(command, chosen.model, sizes, rounds, console)
+        models = named(chosen.model)
+        asked = replayed(some, keys, command, models, console)
+        found = flat.swept(command, models, sizes, rounds, console)
     except FAILURES as error:
         raise SystemExit(str(error)) from None
     show(asked, found, console)
+    *_, last = models
     if chosen.picture:
-        draw(asked, found, chosen.picture)
+        draw(asked[last], found[last], chosen.picture)
     if chosen.json:
-        print(json.dumps(told(asked, found), allow_nan=False))
+        each = {name: told(asked[name], found[name]) for name in models}
+        print(json.dumps(each if len(models) > 1 else each[last], allow_nan=False))
     return 0
 
 
@@ -91,16 +97,16 @@ def replayed(
     some: Sequence[projects.Project],
     keys: int,
     command: Sequence[str],
-    model: Path | None,
+    models: Mapping[str, Path | None],
     console: Console,
-) -> list[Question]:
-    """The questions of these projects' traces; raises one of FAILURES."""
-    options = {"model": str(model.resolve())} if model else {}
-    found = []
-    for project in some:
-        pair = Project(*projects.fetched(project), keys, SEED)
+) -> dict[str, list[Question]]:
+    """The questions of these projects' traces, by model; raises one of FAILURES."""
+    found: dict[str, list[Question]] = {name: [] for name in models}
+    for turn, project in enumerate(some):
+        pair = Project(*projects.fetched(project), keys, SEED, project.folder)
         with console.status(f"{pair.old.name} to {pair.new.name}"):
-            found += questions(played_on(pair, command, options, texts(pair.old)))
+            for name, played in beside(pair, command, models, {}, turn).items():
+                found[name] += questions(played)
     return found
 
 
@@ -116,6 +122,7 @@ def questions(played: Played) -> list[Question]:
             bool(step.offered and step.offered.new),
             bool(runs[step.request]),
             stages(step.answer_ms, runs[step.request]),
+            step.kind,
         )
         for step in played.steps
         if step.asked
@@ -148,10 +155,11 @@ def told(asked: Sequence[Question], sizes: Sequence[Flat]) -> dict[str, Any]:
 
 
 def waits(asked: Sequence[Question]) -> dict[str, Percentiles]:
-    """Of all questions, and of those that got text."""
+    """Of all questions, of those that got text, and of those after a jump."""
     return {
-        "all questions": Percentiles.of([each.ms for each in asked]),
-        "with ghost text": Percentiles.of([each.ms for each in asked if each.ghost]),
+        ALL: Percentiles.of([each.ms for each in asked]),
+        GHOST: Percentiles.of([each.ms for each in asked if each.ghost]),
+        JUMP: Percentiles.of([each.ms for each in asked if each.kind is Kind.JUMP]),
     }
 
 
@@ -161,22 +169,34 @@ def by_stage(asked: Sequence[Question]) -> dict[str, Percentiles]:
     return {name: Percentiles.of([p[at] for p in parts]) for at, name in enumerate(STAGES)}
 
 
-def show(asked: Sequence[Question], sizes: Sequence[Flat], console: Console) -> None:
-    """For a person."""
-    table = Table("milliseconds", box=SIMPLE)
-    for column in ("times", "p50", "p95", "p99"):
-        table.add_column(column, justify="right")
-    for name, each in (waits(asked) | by_stage(asked)).items():
-        figures = (each.p50, each.p95, each.p99)
-        table.add_row(name, str(each.count), *(f"{figure:.1f}" for figure in figures))
+def show(
+    asked: Mapping[str, Sequence[Question]], sizes: Mapping[str, Sequence[Flat]], console: Console
+) -> None:
+    """For a person: one table, a column for each model."""
+    table = Table("milliseconds, p50 / p95 / p99", *asked, box=SIMPLE)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for cells in zip(*(_rows(asked[name], sizes[name]) for name in asked), strict=True):
+        table.add_row(cells[0][0], *(cell for _, cell in cells))
+    console.print(table)
+    console.print(_LEGEND, markup=False, highlight=False)
+    for name in asked:
+        model = f"{name}, " if len(asked) > 1 else ""
+        for what, met in verdicts(asked[name], sizes[name]):
+            console.print(f"{_SAID[met]:8}{model}{what}", markup=False, highlight=False)
+
+
+def _rows(asked: Sequence[Question], sizes: Sequence[Flat]) -> list[tuple[str, str]]:
+    """What is told of one model, and its cells."""
+    rows = [
+        (name, f"{each.p50:.1f} / {each.p95:.1f} / {each.p99:.1f} (of {each.count:,})")
+        for name, each in (waits(asked) | by_stage(asked)).items()
+    ]
     for size in sizes:
         ms = size.answer_ms
         name = f"{size.context_tokens >> 10}k tokens of context"
-        table.add_row(name, str(ms.count), f"{ms.median:.1f}", f"{ms.p95:.1f}", "")
-    console.print(table)
-    console.print(_LEGEND, markup=False, highlight=False)
-    for what, met in verdicts(asked, sizes):
-        console.print(f"{_SAID[met]:8}{what}", markup=False, highlight=False)
+        rows.append((name, f"{ms.median:.1f} / {ms.p95:.1f} (of {ms.count:,})"))
+    return rows
 
 
 _SAID = {True: "met", False: "MISSED", None: "unknown"}
@@ -190,7 +210,8 @@ def verdicts(asked: Sequence[Question], sizes: Sequence[Flat]) -> list[tuple[str
     """Each target in words and whether it was met; None where nothing was measured."""
     found: list[tuple[str, bool | None]] = []
     for name, each in waits(asked).items():
-        for which, ms, most in (("p50", each.p50, P50_MS), ("p95", each.p95, P95_MS)):
+        most_p50, most_p95 = WANTED_MS[name]
+        for which, ms, most in (("p50", each.p50, most_p50), ("p95", each.p95, most_p95)):
             met = ms <= most if each.count else None
             found.append((f"{name}, {which}: {ms:.1f} ms of at most {most:.0f}", met))
     ratio = flat.ratios(sizes)["answer_ms"]
@@ -252,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--tokens", type=int, action="append", help="a size of context; several, smallest first")
     add("--rounds", type=int, default=ROUNDS, help="times that each size is typed in")
     add("--quick", action="store_true", help="one project, few keys, the two smallest sizes, once")
-    add("--model", type=Path, help="a model folder; without it, the embedded model")
+    add("--model", type=Path, action="append", default=[], help=MODEL_HELP)
     add("--picture", type=Path, help="where a picture goes, .svg or .png; 100 KB at most")
     add("--json", action="store_true", help="print one JSON object on stdout")
     return parser

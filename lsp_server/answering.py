@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..model.completer import Context
 from .generation import Answer, Generation, answers, growing
 from .requests import Suggestion, Suggestions, Trigger
-from .settings import Settings
+from .settings import Manner
 
 GROW_S = 0.03  # between two looks at a growing text; more often is more than anybody sees
 
@@ -31,7 +31,7 @@ class Asking:
     """
 
     trigger: Trigger
-    settings: Settings
+    manner: Callable[[], Manner]  # asked when there is something to judge: it is the model's
     wanted: Callable[[], bool]
     patience_s: float
     grown: Grown | None = None
@@ -44,7 +44,7 @@ class Asking:
         while self.wanted() and not generation.cancelled:
             if generation.typed(context) is None:
                 break
-            now = answers(generation, context, self.trigger, self.settings)
+            now = answers(generation, context, self.trigger, self.manner())
             if now.ready:
                 return now.suggestions
             show.of(now.first, generation, context)
@@ -72,7 +72,7 @@ class _Show:
         asking = self._asking
         if asking.grown is None or self._clock() < self._next_s:
             return
-        now = growing(answer, generation, context, asking.trigger, asking.settings)
+        now = growing(answer, generation, context, asking.trigger, asking.manner())
         if now is not None and (now.text, now.overwrites) != self._told:
             self._told = now.text, now.overwrites
             self._next_s = self._clock() + GROW_S

@@ -89,12 +89,18 @@ class Client:
         self.connection.close()
 
     def initialize(
-        self, options: Any = None, capabilities: Mapping[str, Any] = DRAWS_GHOST_TEXT
+        self,
+        options: Any = None,
+        capabilities: Mapping[str, Any] = DRAWS_GHOST_TEXT,
+        root: str | None = None,
     ) -> dict[str, Any]:
-        """Shake hands; the server's answer, which also settles `encoding`."""
+        """Shake hands; the server's answer, which also settles `encoding`.
+
+        `root` is the URI of the folder that is open, if one is.
+        """
         params = {
             "processId": os.getpid(),
-            "rootUri": None,
+            "rootUri": root,
             "capabilities": capabilities,
             "initializationOptions": options,
         }

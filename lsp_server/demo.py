@@ -1,15 +1,13 @@
 """`stateline demo`: types into a real file through the real server, and shows what it suggests.
 
-Owns the run: the file with some lines taken out, the server's process, the pace of the typing.
-Nothing is scripted: a suggestion is only what the server answered. Knows how a key is chosen from
-`typist`, what is counted from `tally`, and how it looks from `picture`.
+Owns the run: the folder with the file, the server's process, the pace of the typing.
+Nothing is scripted: a suggestion is only what the server answered. What is typed says `sample`, how
+a key is chosen `typist`, what is counted `tally`, and how it looks `picture`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import platform
 import random
 import sys
 import tempfile
@@ -26,8 +24,9 @@ from rich.text import Text
 from .client import Client, Item, PendingItems
 from .connection import ANSWER_DEADLINE_S, Connection, RefusedError, ServerGoneError
 from .picture import LATEST_KEYS, Scene, line, save, summary
+from .sample import Sample, SampleError, sample_of
 from .tally import Cost, Keystroke, Tally
-from .typist import Draft, Key, Verdict, accepting, draft_of, judge, next_key, pressed
+from .typist import Draft, Key, Verdict, accepting, judge, next_key, pressed
 
 # -P: or else a module in the current folder would be taken for one of the server's.
 SERVER = (sys.executable, "-P", "-m", "stateline.lsp_server.cli", "lsp")
@@ -36,10 +35,8 @@ LOAD_DEADLINE_S = 300.0
 LAST_WORD_S = 2.0  # for the cost of the last request to be reported
 KEY_S = (0.12, 0.18)  # between two keys, at random
 LOOK_S = 0.5  # at a suggestion, before accepting it
-MAX_FILE_BYTES = 4 << 20
+FIRST_LOOK_S = 1.0  # at the file, before typing; meanwhile the server reads what goes with it
 SEED = 0
-# What is typed when no file is named: a part of Python's own library, which is not trained on.
-MODULE, FUNCTION = "argparse", "_AppendAction.__init__"
 
 
 class DemoError(Exception):
@@ -58,6 +55,10 @@ class Pace:
         seconds = self.chance.uniform(*KEY_S)
         return seconds / self.speed if self.speed else 0.0
 
+    def first_look_s(self) -> float:
+        """Before the first key."""
+        return FIRST_LOOK_S / self.speed if self.speed else 0.0
+
     def look_s(self) -> float:
         """Before a suggestion is accepted."""
         return LOOK_S / self.speed if self.speed else 0.0
@@ -70,6 +71,7 @@ class Pace:
 def run(
     *,
     file: Path | None = None,
+    language: str = "python",
     model: Path | None = None,
     speed: float = 1.0,
     keys: int = 0,
@@ -88,64 +90,36 @@ def run(
     try:
         if not 0 <= speed < float("inf"):
             raise DemoError(f"--speed must be a number from 0 up, not {speed:g}.")
-        title, name, draft = _chosen(file)
-        options = {"reportUsage": True} | ({"model": str(model.resolve())} if model else {})
+        sample = sample_of(file, language)
+        # Whatever the model knows: what is typed here is to be completed.
+        options = {"reportUsage": True, "languages": ["*"]}
+        options |= {"model": str(model.resolve())} if model else {}
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
             Client(Connection(command)) as client,
         ):
-            uri = _opened(client, Path(folder) / name, draft, options)
+            uri = _opened(client, Path(folder).resolve(), sample, options)
             _wait_until_ready(client, console)
             pace = Pace(speed, random.Random(SEED))
-            scene = Scene(title, draft, "", Tally())
+            scene = Scene(sample.title, sample.draft, "", Tally(), sample.language)
             best, last = _watched(show(console, type_out(client, uri, scene, pace, keys)))
             client.shutdown()
         return _concluded(console, best, last, svg)
-    except (DemoError, ServerGoneError, RefusedError, TimeoutError) as error:
+    except (DemoError, SampleError, ServerGoneError, RefusedError, TimeoutError) as error:
         console.print(f"stateline demo: {error}", style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
-def _chosen(file: Path | None) -> tuple[str, str, Draft]:
-    """A title for the user, the file's name, and its text with some lines taken out."""
-    path, function = file, ""
-    if path is None:
-        found = importlib.util.find_spec(MODULE)
-        path, function = Path(found.origin if found and found.origin else ""), FUNCTION
-    try:
-        text = _read(path)
-        draft = draft_of(text, function)
-    except OSError as error:
-        what = error.strerror or error
-        raise DemoError(f"{path} cannot be read ({what}); name a file with --file.") from None
-    except ValueError as error:
-        raise DemoError(f"{path} does not do: {error}; name another with --file.") from None
-    origin = "" if file else f" of Python {platform.python_version()}"
-    return f"{path.name}{origin}, from line {draft.above.count(chr(10)) + 2}", path.name, draft
-
-
-def _read(path: Path) -> str:
-    """The text with line feeds only; raises OSError, or ValueError that says what is wrong."""
-    with path.open("rb") as stream:
-        content = stream.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise ValueError(f"it is larger than {MAX_FILE_BYTES >> 20} MiB")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"it is not UTF-8 (byte {error.start})") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _opened(client: Client, path: Path, draft: Draft, options: dict[str, Any]) -> str:
+def _opened(client: Client, folder: Path, sample: Sample, options: dict[str, Any]) -> str:
     """The URI of the open document: a copy without the lines to type, so that none can leak."""
-    text = draft.before + draft.below
-    path.write_text(text, encoding="utf-8")
-    client.initialize(options)
-    uri = path.as_uri()
-    client.open(uri, "python", text)
+    text = sample.draft.before + sample.draft.below
+    for name, content in {**sample.beside, sample.name: text}.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    client.initialize(options, root=folder.as_uri())
+    uri = (folder / sample.name).as_uri()
+    client.open(uri, sample.language, text)
     return uri
 
 
@@ -167,6 +141,8 @@ def _wait_until_ready(client: Client, console: Console) -> None:
 def type_out(client: Client, uri: str, scene: Scene, pace: Pace, keys: int) -> Iterator[Scene]:
     """Type what is left of the scene's draft; a scene after each key and after each answer."""
     asked_at, part = 0, ""
+    yield scene
+    time.sleep(pace.first_look_s())
     while not keys or len(scene.tally.keystrokes) < keys:
         key = accepting(part) if part else next_key(scene.draft)
         if key is None:

@@ -5,11 +5,10 @@ Owns that decision, piece by piece. Knows nothing of requests that come later; `
 
 from __future__ import annotations
 
-from ..model.completer import Piece
-from . import shape
-from .generation import probability
+from ..model.completer import Context, Piece
+from .generation import begins_block, block, first_line, probability, wants_block
 from .requests import Trigger
-from .settings import Settings
+from .settings import Manner
 
 CONFIDENT = 0.5  # a first line less likely than this is not followed by a second, unasked
 
@@ -17,24 +16,25 @@ CONFIDENT = 0.5  # a first line less likely than this is not followed by a secon
 class Enough:
     """Looks at the pieces as they come and says when no more are wanted."""
 
-    def __init__(self, prefix: str, trigger: Trigger, settings: Settings) -> None:
-        self._prefix = prefix[-shape.REACH_CHARS :]
+    def __init__(self, context: Context, trigger: Trigger, manner: Manner) -> None:
+        self._context = context
         self._automatic = trigger is Trigger.AUTOMATIC
-        self._least = settings.confidence
-        self.block = settings.multi_line and (
-            not self._automatic or shape.wants_block(self._prefix)
-        )
+        self._least = manner.gate
+        self._multi_line = manner.multi_line
+        self._wants_block = wants_block(context, trigger)
         self._written = ""
         self._pieces: list[Piece] = []
 
     def after(self, piece: Piece) -> bool:
         self._written += piece.text
         self._pieces.append(piece)
-        line = shape.first_line(self._prefix, self._written)
+        line = first_line(self._context, self._written)
         likely = probability(self._pieces, 0, line.end)  # as `answer` will see it
         hopeless = self._automatic and likely < self._least  # whatever follows
         if hopeless or not line.finished:
             return hopeless
-        if not self.block or (self._automatic and likely < CONFIDENT):
+        if not self._multi_line or (self._automatic and likely < CONFIDENT):
             return True
-        return shape.block(self._prefix, self._written).finished
+        if not self._wants_block and not begins_block(self._context, self._written):
+            return True
+        return block(self._context, self._written).finished

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
+
+# Of installed packages: what lies in them is nobody's own.
+_INSTALLED = frozenset({"node_modules", "site-packages"})
 
 
 class Folders:
@@ -18,8 +22,13 @@ class Folders:
 
     def root(self, file: str) -> str | None:
         """The innermost workspace folder that a file stands in."""
-        around = [root for root in self.roots if file.startswith(root.rstrip(os.sep) + os.sep)]
+        around = [root for root in self.roots if file != root and within(file, root)]
         return max(around, key=len, default=None)
+
+    def owns(self, file: str) -> bool:
+        """Whether a file is of the workspace's own making: in it, and of no installed package."""
+        root = self.root(file)
+        return root is not None and not is_installed(file, root)
 
     def name(self, file: str) -> str:
         """What a file is called, with slashes: its path from its workspace folder on.
@@ -50,3 +59,21 @@ def is_among(path: str, hints: frozenset[str]) -> bool:
             return False
         path = above
     return True
+
+
+def within(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies in it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def is_installed(path: str, root: str) -> bool:
+    """Whether a path in a workspace folder belongs to a package that was installed there."""
+    return not _INSTALLED.isdisjoint(path[len(root) :].split(os.sep))
+
+
+def steps(file: str, target: str) -> int:
+    """How many folders one goes up and down from one file to another."""
+    ours, theirs = file.split(os.sep)[:-1], target.split(os.sep)[:-1]
+    pairs = zip(ours, theirs, strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return len(ours) + len(theirs) - 2 * shared

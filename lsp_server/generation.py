@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from ..model.completer import Context, Ended, Piece, Usage
 from . import shape
+from .lines import REACH_CHARS, Extent
 from .requests import CompletionRequest, Suggestion, Suggestions, Trigger
-from .settings import Settings
+from .settings import Manner
+from .syntax import syntax_of
 
 # Closing characters that an editor puts right of the cursor, or lets the user type over.
 _AUTO_CLOSED = frozenset(")]}\"'`>")
@@ -36,6 +38,7 @@ class Generation:
     written: str = ""
     alternatives: tuple[Generation, ...] = ()  # candidates 1 and so on, told to this one
     tokens: int = 0  # that were generated, known once it is done
+    circled: bool = False  # it ended because it began to repeat itself
     usage: Usage | None = None  # of all candidates
     done: bool = False
     cancelled: bool = False  # nobody may take from it any more
@@ -50,17 +53,29 @@ class Generation:
     def add(self, told: Piece | Ended | Usage) -> None:
         if isinstance(told, Usage):
             self.usage = told
-            self.tokens = self.tokens if self.done else told.tokens_generated
+            if not self.done:
+                self._end(told)
         else:
             self.candidates[told.candidate]._go_on(told)
         self.wake()
 
     def _go_on(self, told: Piece | Ended) -> None:
         if isinstance(told, Ended):
-            self.done, self.tokens = True, told.tokens_generated
+            self.done = True
+            self._end(told)
         else:
             self.pieces.append(told)
             self.written += told.text
+
+    def _end(self, told: Ended | Usage) -> None:
+        """Take back what only repeated itself; a line break before it says that a line is whole."""
+        self.tokens, self.circled = told.tokens_generated, told.repeated_chars > 0
+        end = len(self.written) - told.repeated_chars
+        end += self.written.startswith("\n", end)
+        self.written, at = self.written[:end], 0
+        for number, piece in enumerate(self.pieces):
+            self.pieces[number] = replace(piece, text=piece.text[: max(end - at, 0)])
+            at += len(piece.text)
 
     def finish(self) -> None:
         for each in self.candidates:
@@ -107,7 +122,7 @@ class Generation:
     @property
     def cut_short(self) -> bool:
         """Whether it ended where it was made to, so that its last line may not be whole."""
-        return self.stop.is_set() or 0 < self.max_tokens <= self.tokens
+        return self.stop.is_set() or self.circled or 0 < self.max_tokens <= self.tokens
 
     def typed(self, context: Context) -> str | None:
         """What was typed since, if this generation still speaks of `context`; else None."""
@@ -167,30 +182,28 @@ class Answer:
     ready: bool
 
 
-def answer(
-    generation: Generation, context: Context, trigger: Trigger, settings: Settings
-) -> Answer:
+def answer(generation: Generation, context: Context, trigger: Trigger, manner: Manner) -> Answer:
     """Read the answer to a request whose text agrees with the generation."""
     typed = len(generation.typed(context) or "")
     written = generation.written[typed:]
-    line = shape.first_line(_near(context)[0], written)
+    line = first_line(context, written)
     if not line.finished and (not generation.done or generation.cut_short):
         return Answer(None, generation.done)  # nobody wants half a line
     confidence = generation.probability(typed, typed + line.end)
-    if trigger is Trigger.AUTOMATIC and confidence < settings.confidence:
+    if trigger is Trigger.AUTOMATIC and confidence < manner.gate:
         return Answer(None, True)
     end, ready = line.end, True
-    base = _block_base(generation, context, trigger) if settings.multi_line else None
+    base = _block_base(generation, context, trigger) if manner.multi_line else None
     if base is not None:
         start = typed if base is context else 0
-        block = _whole_lines(generation, _near(base)[0], start)
-        ready = block.finished or generation.done
-        end = max(block.end + start - typed, line.end) if ready else line.end
+        whole = _whole_lines(generation, base, start)
+        ready = whole.finished or generation.done
+        end = max(whole.end + start - typed, line.end) if ready else line.end
     return Answer(_shaped(context, written[:end], confidence), ready)
 
 
 def growing(
-    now: Answer, generation: Generation, context: Context, trigger: Trigger, settings: Settings
+    now: Answer, generation: Generation, context: Context, trigger: Trigger, manner: Manner
 ) -> Suggestion | None:
     """What may be shown of an answer that is not ready, as it is now: whole words, or whole lines
     of what nobody asked for.
@@ -202,12 +215,12 @@ def growing(
         return now.suggestion
     typed = len(generation.typed(context) or "")
     written = generation.written[typed:]
-    base = _block_base(generation, context, trigger) if settings.multi_line else None
-    line = shape.first_line(_near(context)[0], written)
+    base = _block_base(generation, context, trigger) if manner.multi_line else None
+    line = first_line(context, written)
     end = line.end
     if base is not None and line.finished:
         start = typed if base is context else 0
-        extent = shape.block(_near(base)[0], generation.written[start:])
+        extent = block(base, generation.written[start:])
         end = max(extent.end + start - typed, line.end)
     part = written[:end]
     if end == len(written):  # its end is in the making
@@ -217,7 +230,7 @@ def growing(
 
 
 def _shaped(context: Context, text: str, confidence: float) -> Suggestion | None:
-    shaped = shape.shape(*_near(context), text)
+    shaped = shape.shape(*near(context), text, syntax_of(context.language))
     return Suggestion(shaped.text, shaped.overwrites, confidence) if shaped else None
 
 
@@ -230,13 +243,11 @@ class Answers:
     ready: bool
 
 
-def answers(
-    generation: Generation, context: Context, trigger: Trigger, settings: Settings
-) -> Answers:
+def answers(generation: Generation, context: Context, trigger: Trigger, manner: Manner) -> Answers:
     """Read what there is to choose from; a request that nobody made has no choice."""
     asked = generation.candidates if trigger is Trigger.INVOKED else (generation,)
     agreeing = [each for each in asked if each.typed(context) is not None]
-    read = [answer(each, context, trigger, settings) for each in agreeing]
+    read = [answer(each, context, trigger, manner) for each in agreeing]
     found: dict[tuple[str, int], Suggestion] = {}
     for each in read:
         if each.suggestion:
@@ -245,13 +256,37 @@ def answers(
     return Answers(read[0], tuple(found.values()), ready)
 
 
-def _near(context: Context) -> tuple[str, str]:
-    """The text before and after the cursor, as far as any rule looks.
+def near(context: Context) -> tuple[str, str]:
+    """The text before and after the cursor, as far as any rule of `shape` looks.
 
     Copying a huge text for each piece would be felt.
     """
-    before, after = context.offset - shape.REACH_CHARS, context.offset + shape.REACH_CHARS
+    before, after = context.offset - REACH_CHARS, context.offset + REACH_CHARS
     return context.text[max(0, before) : context.offset], context.text[context.offset : after]
+
+
+def first_line(context: Context, written: str) -> Extent:
+    """See `shape`, as for the functions below."""
+    return shape.first_line(near(context)[0], written, syntax_of(context.language))
+
+
+def block(context: Context, written: str) -> Extent:
+    return shape.block(near(context)[0], written, syntax_of(context.language))
+
+
+def wants_block(context: Context, trigger: Trigger) -> bool:
+    """Whether several lines are wanted, whatever is written; who asks wants them always."""
+    asked = trigger is Trigger.INVOKED
+    return asked or shape.wants_block(near(context)[0], syntax_of(context.language))
+
+
+def begins_block(context: Context, written: str) -> bool:
+    return shape.begins_block(near(context)[0], written, syntax_of(context.language))
+
+
+def may_be_block(context: Context, trigger: Trigger) -> bool:
+    """Whether it may turn out that several lines are wanted."""
+    return syntax_of(context.language).braces or wants_block(context, trigger)
 
 
 def _block_base(generation: Generation, context: Context, trigger: Trigger) -> Context | None:
@@ -259,17 +294,21 @@ def _block_base(generation: Generation, context: Context, trigger: Trigger) -> C
 
     Whoever types through a block goes on seeing the rest of that block.
     """
-    for base, asked in ((generation.context, generation.trigger), (context, trigger)):
-        if asked is Trigger.INVOKED or shape.wants_block(_near(base)[0]):
+    typed = len(generation.typed(context) or "")
+    for base, asked, start in (
+        (generation.context, generation.trigger, 0),
+        (context, trigger, typed),
+    ):
+        if wants_block(base, asked) or begins_block(base, generation.written[start:]):
             return base
     return None
 
 
-def _whole_lines(generation: Generation, prefix: str, start: int) -> shape.Extent:
+def _whole_lines(generation: Generation, base: Context, start: int) -> Extent:
     """The block from `start` on; where the writing was cut short, without half a line."""
     written = generation.written[start:]
-    extent = shape.block(prefix, written)
+    extent = block(base, written)
     partial = generation.done and generation.cut_short and not extent.finished
     if not partial or written[extent.end : extent.end + 1] == "\n":
         return extent
-    return shape.Extent(max(written.rfind("\n", 0, extent.end), 0), False)
+    return Extent(max(written.rfind("\n", 0, extent.end), 0), False)

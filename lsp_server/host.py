@@ -58,6 +58,7 @@ class StatelineServer(LanguageServer):
         self.project: Project | None = None
         self.roots: list[str] = []
         self.editor = Editor()
+        self._latest: Snapshot | None = None  # that completion was wanted in
         self._readings = 0
         self._loading = False
         self.statistics = Statistics()
@@ -122,8 +123,14 @@ class StatelineServer(LanguageServer):
         return Project(roots, self.settings.exclude, self._forget)
 
     def completes(self, snapshot: Snapshot) -> bool:
-        """Whether this document gets completion; if its file may not be read, say why."""
-        if self.project is None or not self.settings.completes(snapshot.language):
+        """Whether this document gets completion; if not, for a reason of ours, say why."""
+        if self.project is None or self.session is None:
+            return False
+        self._latest = snapshot
+        language, profile = snapshot.language, self.session.profile
+        if not self.settings.completes(language, profile):
+            if not self.settings.languages:  # else it is the user who wants silence here
+                self._say_once(_unknown(language), "Inactive")
             return False
         if self.project.verdict(snapshot.uri) in (Verdict.EXCLUDED, Verdict.SECRET):
             self._say_once(self.project.why(snapshot.uri), "Inactive")
@@ -231,6 +238,8 @@ class StatelineServer(LanguageServer):
         if advice:
             logger.warning(advice)
         self.say(advice or "Ready", "Warning" if advice else "Normal")
+        if self._latest is not None:  # what the model does not know is only seen now
+            self.completes(self._latest)
 
     def _fail(self, message: str) -> None:
         self.say(message, "Error", command=types.Command("Load the model again", RELOAD))
@@ -240,6 +249,13 @@ class StatelineServer(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         # pygls would pop up a window for each malformed message.
         logger.error("%s: %s", type(error).__name__, str(error)[:300])
+
+
+def _unknown(language: str) -> str:
+    return (
+        f"The model does not know {language or 'this language'}, so nothing is suggested here; "
+        'the setting languages turns it on ("*": everywhere).'
+    )
 
 
 def _camel(name: str) -> str:

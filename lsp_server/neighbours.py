@@ -34,7 +34,8 @@ def wanted(
 ) -> list[str]:
     """Paths by importance for an open file: used recently, imported, imported by what is recent.
 
-    `recent` has the file used last in front. Lazy in `further`, which may be costly to find out.
+    `recent` has the file used last in front; `imports` may end with the file's tests. Lazy in
+    `further`, which may be costly to find out.
     """
 
     def in_order() -> Iterator[str]:

@@ -26,11 +26,13 @@ THEME = "ansi_dark"  # the terminal's own colours, so that it can be read in any
 GHOST = "dim italic"
 CURSOR = "reverse"
 LATEST_KEYS = 6
+LATEST_BARS = 24  # so that the median stays on the screen at 80 columns
 PICTURE_WIDTH, PICTURE_HEIGHT = 100, 30  # of a saved picture, in characters
 _OTHER_ROWS = LATEST_KEYS + 8  # of the picture, besides the code
 _CODE_ROWS = range(6, 26)
 _LEXED_ROWS = 200  # above the shown ones, so that a string's start is not missed
-_DEFINITION = re.compile(r"\s*(def|class|async def|@)\b")
+_DEFINITION = re.compile(r"\s*(def|class|async|@|export|function|interface)\b")
+_LEXERS = {"typescriptreact": "tsx", "javascriptreact": "jsx"}  # as Pygments calls languages
 _BARS, _BAR_MS = "▁▂▃▄▅▆▇█", 25.0
 
 
@@ -42,12 +44,13 @@ class Scene:
     draft: Draft
     ghost: str
     tally: Tally
+    language: str = "python"  # as LSP calls it
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.max_height - _OTHER_ROWS
         rows = min(max(height, _CODE_ROWS.start), _CODE_ROWS.stop)
         yield Panel(
-            _code(self.draft, self.ghost, rows),
+            _code(self.draft, self.ghost, rows, _LEXERS.get(self.language, self.language)),
             title=Text(self.title, "bold"),
             title_align="left",
             border_style="blue",
@@ -57,7 +60,7 @@ class Scene:
         yield _footer(self.tally, self.draft)
 
 
-def _code(draft: Draft, ghost: str, rows: int) -> RenderableType:
+def _code(draft: Draft, ghost: str, rows: int, lexer: str) -> RenderableType:
     """The rows around the cursor; those that only the suggestion has bear no number."""
     before, after = draft.before.expandtabs(4), draft.below.expandtabs(4)
     cursor_row = before.count("\n")
@@ -65,7 +68,7 @@ def _code(draft: Draft, ghost: str, rows: int) -> RenderableType:
     start = _lexing_start(before, first)
     top = before[:start].count("\n")
     shown = before[start:] + "\n".join(after.split("\n", rows)[:rows])
-    text = Syntax("", "python", theme=THEME).highlight(shown)
+    text = Syntax("", lexer, theme=THEME).highlight(shown)
     at = len(before) - start
     cut = (ghost or " ").expandtabs(4)
     cursor, rest = ("↵", cut) if cut[0] == "\n" else (cut[0], cut[1:])
@@ -150,7 +153,7 @@ def _footer(tally: Tally, draft: Draft) -> Text:
     text = Text(no_wrap=True, overflow="crop")
     text.append(f" {typed} of {everything} characters", "bold")
     text.append(f", keys {len(tally.keystrokes)}, accepted {tally.accepted_share:.0%}   ")
-    for stroke in tally.keystrokes[-40:]:
+    for stroke in tally.keystrokes[-LATEST_BARS:]:
         ms = stroke.answer_ms
         bar = "·" if ms is None else _BARS[min(int(ms / _BAR_MS), len(_BARS) - 1)]
         text.append(bar, "green" if stroke.ghost else "dim")

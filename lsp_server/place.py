@@ -14,6 +14,7 @@ from typing import Any
 from ..model import open_completer
 from ..model.completer import Piece, Sampling, Usage
 from ..model.errors import ModelFolderError
+from ..model.languages import identifier_of_path
 from .documents import Snapshot
 from .generation import Generation, answer
 from .positions import LineIndex
@@ -36,16 +37,17 @@ def complete_at(place: str, model: Path | None) -> dict[str, Any]:
         completer = open_completer(model)
     except ModelFolderError as error:
         raise PlaceError(str(error)) from None
+    manner = Settings().manner(request.context.language, completer.profile)
     generation = Generation(request.context, request)
     sampling = Sampling(max_tokens=BLOCK_TOKENS)
     for piece in completer.complete(request.context, sampling, generation.stop):
         generation.add(piece)
         if isinstance(piece, Piece):
-            now = answer(generation, request.context, Trigger.INVOKED, Settings())
+            now = answer(generation, request.context, Trigger.INVOKED, manner)
             if now.ready:
                 generation.stop.set()
     generation.finish()
-    suggestion = answer(generation, request.context, Trigger.INVOKED, Settings()).suggestion
+    suggestion = answer(generation, request.context, Trigger.INVOKED, manner).suggestion
     return {
         "text": suggestion.text if suggestion else "",
         "overwrites": suggestion.overwrites if suggestion else 0,
@@ -68,7 +70,7 @@ def _request(place: str) -> CompletionRequest:
         raise PlaceError(
             f"Line {line} of {path} ends at column {end - start + 1}, so there is no {column}."
         )
-    snapshot = Snapshot(path.resolve().as_uri(), 0, "python", text)
+    snapshot = Snapshot(path.resolve().as_uri(), 0, identifier_of_path(match[1]), text)
     return CompletionRequest(snapshot, start + column - 1, Trigger.INVOKED)
 
 

@@ -23,13 +23,14 @@ from threading import Event
 from typing import Any
 
 from ..model.completer import Appetite, Completer, Context, Ended, Piece, Sampling, Usage
+from ..model.profile import Profile
 from .answering import Asking, Grown
 from .enough import Enough
-from .generation import Generation
+from .generation import Generation, may_be_block
 from .idle import Idle
 from .neighbourhood import Neighbourhood
 from .requests import CompletionRequest, Cost, Suggestions, Trigger
-from .settings import Settings
+from .settings import Manner, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,11 @@ class Session:
     def advice(self) -> str:
         """What the user might set better for the model that was loaded; mostly empty."""
         return self._completer.advice if self._completer else ""
+
+    @property
+    def profile(self) -> Profile:
+        """What the model says of itself; until it is loaded, what any might."""
+        return self._completer.profile if self._completer else Profile()
 
     async def suggest(self, request: CompletionRequest, grown: Grown | None = None) -> Suggestions:
         """The suggestions for a request, best first; none if a newer request came.
@@ -162,6 +168,13 @@ class Session:
         if self._generation is not None:
             self._generation.wake()
 
+    def _manner(self, language: str) -> Manner:
+        return self._settings.manner(language, self.profile)
+
+    def _knows(self, context: Context) -> bool:
+        """Asked once more on the engine's thread, for who asked before the model was there."""
+        return self._settings.completes(context.language, self.profile)
+
     def _awaits(self, request: CompletionRequest) -> bool:
         return self._newest is request and not self._closed
 
@@ -201,12 +214,12 @@ class Session:
     def _start(self, context: Context, request: CompletionRequest) -> Generation:
         self._supersede_writing(None)
         count = CHOICES if request.trigger is Trigger.INVOKED else 1
-        enough = [Enough(context.prefix, request.trigger, self._settings) for _ in range(count)]
-        max_tokens = BLOCK_TOKENS if enough[0].block else LINE_TOKENS
-        others = tuple(Generation(context, request, max_tokens) for _ in enough[1:])
+        block = self._settings.multi_line and may_be_block(context, request.trigger)
+        max_tokens = BLOCK_TOKENS if block else LINE_TOKENS
+        others = tuple(Generation(context, request, max_tokens) for _ in range(1, count))
         generation = Generation(context, request, max_tokens, alternatives=others)
         self._keep(generation)
-        future = self._loop.run_in_executor(self._thread, self._write, generation, enough)
+        future = self._loop.run_in_executor(self._thread, self._write, generation)
         future.add_done_callback(lambda f: self._finish(generation, f))
         return generation
 
@@ -230,8 +243,8 @@ class Session:
         request: CompletionRequest,
         grown: Grown | None,
     ) -> Suggestions:
-        awaits = partial(self._awaits, request)
-        asking = Asking(request.trigger, self._settings, awaits, BLOCK_DEADLINE_S, grown)
+        manner, awaits = partial(self._manner, context.language), partial(self._awaits, request)
+        asking = Asking(request.trigger, manner, awaits, BLOCK_DEADLINE_S, grown)
         return await asking.of(generation, context)
 
     def _abandon(self, generation: Generation, request: CompletionRequest) -> None:
@@ -258,7 +271,7 @@ class Session:
 
     def _read(self, context: Context, stop: Event) -> int:
         """Read some; how many tokens are left, 0 where there is no use in going on."""
-        if self._completer is None or stop.is_set():
+        if self._completer is None or stop.is_set() or not self._knows(context):
             return 0
         try:
             usage = self._completer.warm(context, stop)
@@ -278,9 +291,12 @@ class Session:
         if self._completer is not None:
             self._completer.forget(files)
 
-    def _write(self, generation: Generation, enough: Sequence[Enough]) -> None:
-        if self._completer is None or generation.stop.is_set():
+    def _write(self, generation: Generation) -> None:
+        context = generation.context
+        if self._completer is None or generation.stop.is_set() or not self._knows(context):
             return
+        manner = self._manner(context.language)
+        enough = [Enough(context, generation.trigger, manner) for _ in generation.candidates]
         stops = [each.stop for each in generation.candidates]
         for told in self._pieces(self._completer, generation, stops):
             if isinstance(told, Piece) and enough[told.candidate].after(told):

@@ -1,7 +1,8 @@
 """What a user may set, with defaults that are right for most.
 
 Owns the reading of initializationOptions: untrusted JSON in, a `Settings` and the complaints
-out; a bad value never stops the server. Knows nothing of what the settings do.
+out; a bad value never stops the server. Also owns what they come to in one language, where some
+are the model's to say as long as the user does not. Knows nothing of what the settings do.
 """
 
 from __future__ import annotations
@@ -12,8 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..model.languages import language_of
+from ..model.profile import Profile
+
 _LONGEST_KEY = 30  # characters; nothing longer is a setting misspelt
 _SIMILAR = 0.8  # of 1; `multiline` is, `editor` is not
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How suggestions are made in documents of one language."""
+
+    gate: float  # least probability of a first line that is shown unasked
+    multi_line: bool = True
 
 
 @dataclass(frozen=True)
@@ -21,8 +33,8 @@ class Settings:
     """Every setting there is; docs/settings.md says more about the user's."""
 
     model: str = ""  # a model folder; empty: the embedded model
-    languages: tuple[str, ...] = ("python",)  # LSP language ids to complete in; "*" is all
-    confidence: float = 0.4  # least probability of a line that is shown unasked
+    languages: tuple[str, ...] = ()  # to complete in; "*" is all; none: those the model knows
+    confidence: float | None = None  # least of a line that is shown unasked; None: the model's
     multi_line: bool = True
     memory_mib: int = 96  # budget for states in memory
     workspace_tokens: int = 0  # of other files, read before the open one; 0: as many as help
@@ -34,8 +46,18 @@ class Settings:
     ghost_text: bool = False  # it draws inline completions without declaring them
     report_usage: bool = False  # it wants `stateline/usage` after each request
 
-    def completes(self, language: str) -> bool:
-        return "*" in self.languages or language in self.languages
+    def completes(self, identifier: str, profile: Profile) -> bool:
+        """Whether documents with this LSP language identifier get suggestions from this model."""
+        if not self.languages:
+            return profile.knows(identifier)
+        language = language_of(identifier)
+        names = {"*", identifier, language.name if language else identifier}
+        return not names.isdisjoint(self.languages)
+
+    def manner(self, identifier: str, profile: Profile) -> Manner:
+        """What counts in documents with this LSP language identifier."""
+        gate = profile.gate(identifier) if self.confidence is None else self.confidence
+        return Manner(gate, self.multi_line)
 
 
 def _number(low: float, high: float) -> Callable[[Any], bool]:
@@ -55,7 +77,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "languages": (
         "languages",
         _strings,
-        "a list of language ids",
+        "a list of languages",
     ),
     "confidence": ("confidence", _number(0, 1), "a number from 0 to 1"),
     "multiLine": ("multi_line", lambda v: isinstance(v, bool), "true or false"),
@@ -101,6 +123,7 @@ def read_settings(options: Any) -> tuple[Settings, list[str]]:
         if good(value):
             values[name] = tuple(value) if isinstance(value, list) else value
         else:
-            default = json.dumps(getattr(Settings(), name))
-            complaints.append(f"The setting {key} must be {what}; using {default}.")
+            default = getattr(Settings(), name)
+            used = "the model's own" if default is None else json.dumps(default)
+            complaints.append(f"The setting {key} must be {what}; using {used}.")
     return Settings(**values), complaints

@@ -1,24 +1,35 @@
 """Someone who types a known text: which key comes next, and which suggestions are right.
 
 Owns the choice of the lines to type, an editor's auto-indentation and the rule for accepting a
-suggestion; pure functions and values. Knows no server, no clock and no screen.
+suggestion; pure functions and values. Where a text's functions are, `bodies` says. Knows no
+server, no clock and no screen.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass, replace
 
+from .bodies import Body, bodies_of
+
 LEAST_ACCEPTED = 8  # characters; for fewer, pressing the key for it saves too little
 LINES = 10  # to type, unless told otherwise
-_UNIT = 4  # columns of one level of indentation
 _STATEMENT_LINES = 30  # looked back over for the start of a statement
 _LEAVES = re.compile(r"\s*(return|raise|break|continue|pass)\b")
 _WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
 _LINE = re.compile(r"\s*[^\n]*")
-_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _OPENERS, _CLOSERS = "([{", ")]}"
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What an editor does by itself while text in some language is typed."""
+
+    unit: int = 4  # columns of one level of indentation
+    braces: bool = False  # they say where a block ends, and not the indentation
+
+
+PYTHON = Habits()
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class Draft:
     left: str
     below: str
     surplus: str = ""  # white space right before the cursor that the editor put there wrongly
+    habits: Habits = PYTHON
 
     @property
     def before(self) -> str:
@@ -46,16 +58,21 @@ class Key:
     accepts: bool = False  # what it inserts was suggested
 
 
-def draft_of(text: str, function: str = "", lines: int = LINES) -> Draft:
+def habits_of(text: str) -> Habits:
+    """Those for a text with braces; its first indented row says how far it is indented."""
+    rows = (re.match(r" *(?![ \t*])", row) for row in text.split("\n"))
+    return Habits(next((len(row[0]) for row in rows if row and row[0]), 2), braces=True)
+
+
+def draft_of(text: str, function: str = "", lines: int = LINES, habits: Habits = PYTHON) -> Draft:
     """Take out lines amid a function: the named one, or a long one near the text's middle.
 
     A text without a function loses lines from its middle. The text's line breaks must be line
     feeds. Raises ValueError for one that is too short.
     """
     rows = text.split("\n")
-    body = _chosen_body(text, function, lines) or _Body(
-        "", (len(rows) // 2 - lines // 2,), len(rows)
-    )
+    amid = Body("", (len(rows) // 2 - lines // 2,), len(rows))
+    body = _chosen_body(text, function, lines, not habits.braces) or amid
     middle = body.starts[0] + max(0, body.end - body.starts[0] - lines) // 2
     first = max(min(body.starts, key=lambda start: abs(start - middle)), 1)
     last = min(first + lines, body.end)
@@ -64,26 +81,13 @@ def draft_of(text: str, function: str = "", lines: int = LINES) -> Draft:
     start, end = (len("\n".join(rows[:row])) for row in (first, last))
     if not text[start:end].strip():
         raise ValueError("it has too few lines")
-    return Draft(text[:start], text[start:end], text[end:])
+    return Draft(text[:start], text[start:end], text[end:], habits=habits)
 
 
-@dataclass(frozen=True)
-class _Body:
-    """A function's statements after its docstring: their first rows, from 0, and the row behind."""
-
-    name: str  # with those of what it stands in, as in .Class.method
-    starts: tuple[int, ...]
-    end: int
-
-
-def _chosen_body(text: str, name: str, lines: int) -> _Body | None:
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+def _chosen_body(text: str, name: str, lines: int, is_python: bool) -> Body | None:
     half = text.count("\n") / 2
     return max(
-        _bodies(tree, ""),
+        bodies_of(text, is_python),
         key=lambda body: (
             bool(name) and body.name.endswith(f".{name}"),
             min(body.end - body.starts[0], lines),
@@ -93,26 +97,16 @@ def _chosen_body(text: str, name: str, lines: int) -> _Body | None:
     )
 
 
-def _bodies(node: ast.AST, path: str) -> list[_Body]:
-    found = []
-    for child in ast.iter_child_nodes(node):
-        here = f"{path}.{child.name}" if isinstance(child, _NAMED) else path
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and child.end_lineno:
-            skip = 0 if ast.get_docstring(child, clean=False) is None else 1
-            starts = tuple(statement.lineno - 1 for statement in child.body[skip:])
-            found += [_Body(here, starts, child.end_lineno)] if starts else []
-        found += _bodies(child, here)
-    return found
-
-
 def next_key(draft: Draft) -> Key | None:
     """What is pressed next; None when all is typed."""
     if not draft.left:
         return None
     if draft.left[0] == "\n":
         return Key("Enter", len(draft.surplus), "\n" + _indentation_after_enter(draft))
+    if draft.surplus and draft.habits.braces and draft.left[0] in _CLOSERS:
+        return Key(draft.left[0], len(draft.surplus), draft.left[0])  # the editor moves it out
     if draft.surplus:
-        return Key("Backspace", (len(draft.surplus) - 1) % _UNIT + 1, "")
+        return Key("Backspace", (len(draft.surplus) - 1) % draft.habits.unit + 1, "")
     return Key("Space" if draft.left[0] == " " else draft.left[0], 0, draft.left[0])
 
 
@@ -135,18 +129,18 @@ def _agreeing(one: str, other: str) -> int:
 
 
 def _indentation_after_enter(draft: Draft) -> str:
-    """What an editor puts at the start of the new line, given what it knows of Python.
+    """What an editor puts at the start of the new line, given what it knows of the language.
 
     Where the text is indented deeper, as a line continued under its bracket, it is taken for an
     editor that aligns such lines.
     """
     row = draft.left[1:].partition("\n")[0]
     wanted = row[: len(row) - len(row.lstrip())]
-    usual = indentation(draft.above)
+    usual = indentation(draft.above, draft.habits)
     return usual if usual.startswith(wanted) else wanted
 
 
-def indentation(above: str) -> str:
+def indentation(above: str, habits: Habits = PYTHON) -> str:
     """The indentation of the line after `above`: its statement's, or a level more or less."""
     rows = above.rstrip().rsplit("\n", _STATEMENT_LINES)[-_STATEMENT_LINES:]
     depth, at = _depth(rows[-1]), len(rows) - 1
@@ -154,9 +148,10 @@ def indentation(above: str) -> str:
         at -= 1
         depth += _depth(rows[at])
     columns = rows[at][: len(rows[at]) - len(rows[at].lstrip())]
-    if rows[-1].rstrip().endswith((":", *_OPENERS)):
-        return columns + " " * _UNIT
-    return columns[:-_UNIT] if depth <= 0 and _LEAVES.match(rows[at]) else columns
+    if rows[-1].rstrip().endswith(tuple(_OPENERS if habits.braces else f":{_OPENERS}")):
+        return columns + " " * habits.unit
+    leaves = not habits.braces and depth <= 0 and _LEAVES.match(rows[at])
+    return columns[: -habits.unit] if leaves else columns
 
 
 def _depth(row: str) -> int:

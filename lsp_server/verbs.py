@@ -5,7 +5,6 @@ Owns options, exit codes and error sentences. Knows no torch: only what a verb i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +91,10 @@ def complete(
 
 @app.command()
 def demo(
-    file: Annotated[Path | None, typer.Option(help="A Python file to type in.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A file of yours to type in.")] = None,
+    language: Annotated[
+        str, typer.Option(help="Without a file: python, or typescript.")
+    ] = "python",
     model: ModelOption = None,
     speed: Annotated[float, typer.Option(help="Typing speed; 2 is twice as fast.")] = 1.0,
     keys: Annotated[int, typer.Option(help="Stop after this many keystrokes; 0: never.")] = 0,
@@ -101,7 +103,9 @@ def demo(
     """Type into a real file through the real server, and show what it suggests."""
     from .demo import run
 
-    raise typer.Exit(run(file=file, model=model, speed=speed, keys=keys, svg=svg))
+    raise typer.Exit(
+        run(file=file, language=language, model=model, speed=speed, keys=keys, svg=svg)
+    )
 
 
 @app.command()
@@ -195,11 +199,17 @@ def train(
     config: Annotated[Path, typer.Argument(help="A recipe; see model/training/smoke.toml.")],
     corpus: Annotated[Path, typer.Option(help="Where `stateline corpus build` put its shards.")],
     out: Annotated[Path, typer.Option(help="Where the model goes; a run there is resumed.")],
-    steps: Annotated[int | None, typer.Option(help="In place of the recipe's number.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="End after so many steps.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="End by the clock, counted once compiled.")
+    ] = None,
     start: Annotated[
         Path | None, typer.Option("--from", help="A model folder whose weights to begin with.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, one CPU core each.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes, one CPU core each; without it 1, beside a GPU 8."),
+    ] = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Minutes of compiling, then faster steps.")
     ] = False,
@@ -214,7 +224,9 @@ def train(
         fail(f"Training needs {error.name}; run pip install 'stateline[train]'.")
     recipe = Recipe.load(config)
     if steps is not None:
-        recipe = replace(recipe, steps=steps)
+        recipe = recipe.in_steps(steps)
+    if minutes is not None:
+        recipe = recipe.in_minutes(minutes)
     try:
         run(recipe, corpus, out, start=start, workers=workers, compiled=compiled)
     except ModelFolderError as error:

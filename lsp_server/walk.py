@@ -1,7 +1,8 @@
 """One walk over the workspace folders, and what is found by name in its result.
 
-Owns the bounds of the walk and the index of modules. Knows nothing of threads: the caller lets it
-pause, and runs it where nobody waits. File contents are never looked at.
+Owns the bounds of the walk and the index of modules, and of the files that say where packages are.
+Knows nothing of threads: the caller lets it pause, and runs it where nobody waits. File contents
+are never looked at.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PACKAGE = "package.json"
 # Python's other threads wait for one that works; so it works that long and lets them.
 _STINT_S = 0.001
 
@@ -23,6 +25,7 @@ class Bounds:
 
     files: int = 50_000  # that are kept
     folders: int = 10_000
+    packages: int = 200  # whose names are worth knowing
     entries: int = 1_000_000  # of folders, whatever they are
     seconds: float = 60.0
 
@@ -32,6 +35,7 @@ class Index:
     """The files of a walk by the last part of their module's name."""
 
     modules: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    packages: Sequence[str] = ()  # package.json files, nearest to the roots first
     files: int = 0
     folders: int = 0
     complete: bool = False  # no bound was met
@@ -57,6 +61,7 @@ def walk(
     walk ends with what it has.
     """
     modules: dict[str, list[str]] = {}
+    packages: list[str] = []
     files = folders = entries = 0
     complete = True
     queue = deque(os.path.abspath(root) for root in roots)
@@ -71,17 +76,20 @@ def walk(
             entries += 1
             if (now := time.monotonic()) - resumed > _STINT_S:
                 if now - started > bounds.seconds or not pause():
-                    return Index(modules, files, folders)
+                    return Index(modules, packages, files, folders)
                 resumed = time.monotonic()
             if entry.name.endswith(suffixes):
                 if _is_file(entry) and files < bounds.files:
                     modules.setdefault(_module_parts(entry.path)[-1], []).append(entry.path)
                     files += 1
+            elif entry.name == PACKAGE:
+                if _is_file(entry) and len(packages) < bounds.packages:
+                    packages.append(entry.path)
             elif _is_folder(entry) and len(queue) < bounds.folders and enters(Path(entry.path)):
                 queue.append(entry.path)
             if entries >= bounds.entries:
                 break
-    return Index(modules, files, folders, complete)
+    return Index(modules, packages, files, folders, complete)
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

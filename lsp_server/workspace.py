@@ -20,20 +20,21 @@ from typing import Protocol
 from watchdog.observers import Observer
 
 from ..model.completer import Appetite, Neighbour
+from .families import SUFFIXES, family
 from .folders import Folders, is_among
-from .imports import imported_files
 from .neighbours import Selection, choose, in_order, wanted
+from .relations import Relations
 from .repository import read_line, repository_of
 from .rules import Verdict
+from .script_project import CONFIGURATIONS
 from .texts import Texts
-from .walk import Index, siblings, walk
+from .walk import PACKAGE, Index, siblings, walk
 from .watch import PACE, Pace, Subjects, Watch, Watcher
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["PYTHON", "Rules", "Selection", "Workspace"]
+__all__ = ["Rules", "Selection", "Workspace"]
 
-PYTHON = (".py", ".pyi")
 MAX_RECENT = 64  # files
 MAX_OPEN = 8  # selections whose files are watched
 MAX_BESIDE = 16  # files of the same folder
@@ -42,6 +43,7 @@ MAX_BESIDE = 16  # files of the same folder
 PAUSE_S, LONG_PAUSE_S = 0.004, 0.05
 TYPING_S = 0.2  # after an edit
 _FOLLOWED_IMPORTS = 4  # recent files whose imports are looked at
+_PROJECT_FILES = frozenset({PACKAGE, *CONFIGURATIONS})  # that say where imports lead
 
 
 class Rules(Protocol):
@@ -66,7 +68,6 @@ class Workspace:
         rules: Rules,
         changed: Callable[[], None],
         gone: Callable[[frozenset[Path]], None],
-        suffixes: tuple[str, ...] = PYTHON,
         pace: Pace = PACE,
         watcher: Callable[[], Watcher] = Observer,
     ) -> None:
@@ -79,15 +80,15 @@ class Workspace:
         repositories = [found for each in self._folders.roots if (found := repository_of(each))]
         self._git_folders = [folder for each in repositories for folder in each.folders]
         self._branches = {each.head: read_line(each.head) for each in repositories}
-        self._rules, self._suffixes = rules, suffixes
+        self._rules = rules
         self._changed, self._gone = changed, gone
         self._texts = Texts()
         self._index = Index()
+        self._relations = self._new_relations()
         self._lock = threading.Lock()  # for what follows; never held while the disk is read
         self._recent: OrderedDict[str, None] = OrderedDict()  # the last one was used last
         self._given: dict[str, int | None] = {}  # the text's hash, by path
         self._selected: OrderedDict[str, tuple[str, ...]] = OrderedDict()  # paths, by open file
-        self._found: dict[tuple[str, int], list[str]] = {}  # imports, by path and hash of text
         self._closed = False
         self._touched_s = -math.inf
         self._walk_due = threading.Event()
@@ -100,7 +101,7 @@ class Workspace:
         """The user opened, edited, saved or switched to this file."""
         self._touched_s = time.monotonic()
         file = os.path.abspath(path)
-        if self._folders.root(file) is None or not file.endswith(self._suffixes):
+        if not self._folders.owns(file) or not file.endswith(SUFFIXES):
             return
         with self._lock:
             self._recent[file] = None
@@ -133,17 +134,17 @@ class Workspace:
 
         `order` stands for a selection of an earlier session, of which only the paths are known.
         """
-        file = os.path.abspath(path)
-        if self._folders.root(file) is None:
+        file, suffixes = os.path.abspath(path), family(str(path))
+        if not self._folders.owns(file) or not suffixes:
             return Selection()
         with self._lock:
-            recent = [each for each in reversed(self._recent) if each != file]
-        imports = self._imports(file, text)
-        files = wanted(file, recent, imports, self._further(recent))
+            used = [each for each in reversed(self._recent) if each != file]
+        recent = [each for each in used if each.endswith(suffixes)]
+        relations = self._relations
+        imports, tests = relations.imports(file, text), relations.tests(file)
+        files = wanted(file, recent, [*imports, *tests], self._further(recent, relations))
         beside = [
-            each
-            for each in siblings(file, self._suffixes, MAX_BESIDE + len(files))
-            if each not in files
+            each for each in siblings(file, suffixes, MAX_BESIDE + len(files)) if each not in files
         ][:MAX_BESIDE]
         texts = self._readable([*files, *beside])
         pieces = self._neighbours(files, texts)
@@ -212,21 +213,13 @@ class Workspace:
             if each in texts
         ]
 
-    def _imports(self, file: str, text: str) -> list[str]:
-        # The same one throughout: what is found out now does not belong into one that comes after.
-        cache, key = self._found, (file, hash(text))
-        if (found := cache.get(key)) is None:
-            index = self._index
-            found = imported_files(text, file, self._folders.roots, os.path.isfile, index.with_tail)
-            if len(cache) >= 4 * MAX_RECENT:
-                cache.clear()
-            cache[key] = found
-        return found
+    def _new_relations(self) -> Relations:
+        return Relations(self._folders.roots, self._index, self._text)
 
-    def _further(self, recent: Sequence[str]) -> Iterator[str]:
+    def _further(self, recent: Sequence[str], relations: Relations) -> Iterator[str]:
         for file in recent[:_FOLLOWED_IMPORTS]:
             if (text := self._text(file)) is not None:
-                yield from self._imports(file, text)
+                yield from relations.imports(file, text)
 
     def _give(self, file: str, texts: dict[str, str]) -> None:
         with self._lock:
@@ -248,9 +241,9 @@ class Workspace:
         self._watch.follow(Subjects(files, folders, given - used))
 
     def _matters(self, path: str) -> bool:
-        if path.endswith(self._suffixes) or path in self._given or path in self._branches:
+        if path.endswith(SUFFIXES) or path in self._given or path in self._branches:
             return True
-        return self._rules.is_rule_file(Path(path))
+        return os.path.basename(path) in _PROJECT_FILES or self._rules.is_rule_file(Path(path))
 
     # Below this line, everything runs on a background thread.
 
@@ -259,10 +252,10 @@ class Workspace:
             self._walk_due.clear()
             roots = [Path(root) for root in self._folders.roots]
             try:
-                self._index = walk(roots, self._suffixes, self._rules.enters, self._pause)
+                self._index = walk(roots, SUFFIXES, self._rules.enters, self._pause)
             except Exception as error:
                 logger.error("The walk failed: %s", type(error).__name__, exc_info=error)
-            self._found = {}
+            self._relations = self._new_relations()
             if not self._closed:
                 self._changed()
 
@@ -273,7 +266,7 @@ class Workspace:
 
     def _look(self, paths: frozenset[str] | None) -> None:
         """Find out what became of these files, or of all, and tell."""
-        self._found = {}
+        self._relations = self._new_relations()
         if paths is None or self._turns_all(paths):
             self._rules.reload()
             self._walk_due.set()
@@ -295,15 +288,18 @@ class Workspace:
             self._changed()
 
     def _turns_all(self, paths: frozenset[str]) -> bool:
-        """Whether another branch or other rules may have put everything in another light."""
+        """Whether another branch, rules or modules may have put everything in another light."""
         before = self._branches
         self._branches = {head: read_line(head) for head in before}
         if self._branches != before:
             return True
-        return any(self._rules.is_rule_file(Path(path)) for path in paths)
+        return any(
+            os.path.basename(path) in _PROJECT_FILES or self._rules.is_rule_file(Path(path))
+            for path in paths
+        )
 
     def _is_new(self, path: str) -> bool:
-        return path.endswith(self._suffixes) and os.path.isfile(path) and self._free(path)
+        return path.endswith(SUFFIXES) and os.path.isfile(path) and self._free(path)
 
     def _settle(self, gone: Iterable[str], now: dict[str, int]) -> None:
         with self._lock:

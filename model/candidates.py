@@ -102,5 +102,7 @@ class Candidates:
 
 def _going(candidates: Sequence[_Candidate]) -> Generator[Ended, None, list[_Candidate]]:
     """Tell of those that are over; the others."""
-    yield from (Ended(each.number, each.writing.generated) for each in candidates if each.over)
+    for each in candidates:
+        if each.over:
+            yield Ended(each.number, each.writing.generated, each.writing.repeated_chars)
     return [each for each in candidates if not each.over]

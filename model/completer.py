@@ -90,6 +90,8 @@ class Ended:
 
     candidate: int
     tokens_generated: int  # 0: or it never began
+    # Of the end of its text, which went round in circles: all of them stand there before.
+    repeated_chars: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Usage:
     tokens_above: int = 0  # that stand before the anchor, other files included
     tokens_left: int = 0  # after reading ahead, that are still to be read
     cold: bool = False  # answered from nearby text only, since too much was unread
+    repeated_chars: int = 0  # as in `Ended`, where there was one candidate
     tokenise_ms: float = 0.0
     read_ms: float = 0.0
     write_ms: float = 0.0

@@ -255,7 +255,7 @@ class Engine:
     ) -> Prompt:
         """The layout of the settled tokens from `start` on, with so much of the suffix."""
         prefix, markers = reading.prefix, self.tokenizer.markers
-        suffix = self.tokenizer.encode(reading.below)[:suffix_tokens]
+        suffix = reading.suffix(suffix_tokens)
         tokens, marks = fim.anchored(markers, prefix.ids[start : prefix.settled], anchor, suffix)
         chain = head  # which has the [bos] that `anchored` puts first
         for first, end in pairwise((*marks, len(tokens))):

@@ -1,9 +1,12 @@
-"""The three operations in which a Mamba2 layer is more than matrix products.
+"""The operations in which a Mamba2 model is more than matrix products, as a value: `Kernels`.
 
-Owns the causal convolution, the selective scan (chunked or stepped) and the norms, each a
-function of its inputs and the state before, none of which it changes. This is the seam
-behind which other implementations go; this one is plain torch and is their reference.
+Owns the causal convolution, the selective scan (chunked or stepped), the norms and the loss, each a
+function of its inputs and the state before, none of which it changes. `Kernels` is the seam
+behind which other implementations go; `TORCH` is plain torch and is their reference.
 Knows no parameters, no layers and no tokens.
+
+What comes from a projection may be narrower than the state. Everything is summed at least as wide
+as the state; what is handed on between operations is as wide as the implementation likes.
 
 Letters: b batch, l length, c chunks, q chunk length, h heads, p head width, n state size,
 g groups, r heads per group (h = g * r), k convolution width.
@@ -12,12 +15,60 @@ Source: Dao & Gu 2024, arXiv 2405.21060, section 6 and listing 1 (SSD).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-NAME = "torch"
 CHUNK = 64
+
+
+class Conv(Protocol):
+    """See `conv`."""
+
+    def __call__(
+        self, x: Tensor, history: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+class Scan(Protocol):
+    """See `scan`."""
+
+    def __call__(
+        self, x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+class Norm(Protocol):
+    """See `rms_norm`."""
+
+    def __call__(self, x: Tensor, weight: Tensor, eps: float) -> Tensor: ...
+
+
+class GatedNorm(Protocol):
+    """See `gated_norm`."""
+
+    def __call__(self, y: Tensor, z: Tensor, weight: Tensor, groups: int, eps: float) -> Tensor: ...
+
+
+class CrossEntropy(Protocol):
+    """See `cross_entropy`."""
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """One implementation of all operations, and what people call it."""
+
+    name: str
+    conv: Conv
+    scan: Scan
+    rms_norm: Norm
+    gated_norm: GatedNorm
+    cross_entropy: CrossEntropy
 
 
 def conv(x: Tensor, history: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -26,7 +77,7 @@ def conv(x: Tensor, history: Tensor, weight: Tensor, bias: Tensor | None) -> tup
     x (b, l, d), history (b, k-1, d), weight (d, 1, k). Returns y (b, l, d) and the new history.
     """
     length = x.shape[1]
-    rows = torch.cat([history, x], dim=1)  # (b, k-1+l, d)
+    rows = torch.cat([history, x.to(history.dtype)], dim=1)  # (b, k-1+l, d)
     y = sum(rows[:, i : i + length] * weight[:, 0, i] for i in range(weight.shape[2]))
     assert isinstance(y, Tensor)
     if bias is not None:
@@ -117,6 +168,15 @@ def gated_norm(y: Tensor, z: Tensor, weight: Tensor, groups: int, eps: float) ->
 
     The order and the grouping are those of mamba_ssm; a config's `norm_before_gate` lies.
     """
-    gated = torch.unflatten(y * F.silu(z), -1, (groups, -1))  # (b, l, g, d/g)
+    gated = torch.unflatten(y * F.silu(z.to(y.dtype)), -1, (groups, -1))  # (b, l, g, d/g)
     scale = torch.rsqrt(gated.square().mean(-1, keepdim=True) + eps)
     return (gated * scale).flatten(-2) * weight
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean nats per token, in float32 at least; logits (b, l, v), targets (b, l)."""
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    return F.cross_entropy(logits.flatten(0, 1).to(wide), targets.flatten())
+
+
+TORCH = Kernels("torch", conv, scan, rms_norm, gated_norm, cross_entropy)

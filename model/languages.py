@@ -27,6 +27,7 @@ JAVASCRIPT = Language(
     "javascript", ("javascript", "javascriptreact"), (".js", ".jsx", ".mjs", ".cjs")
 )
 LANGUAGES = (PYTHON, TYPESCRIPT, JAVASCRIPT)
+_WITH_ELEMENTS = {".tsx": "typescriptreact", ".jsx": "javascriptreact"}
 
 
 def language_of(identifier: str) -> Language | None:
@@ -38,3 +39,10 @@ def language_of_path(path: str) -> Language | None:
     """The language of a file, by its suffix."""
     suffix = PurePath(path).suffix.lower()
     return next((each for each in LANGUAGES if suffix in each.suffixes), None)
+
+
+def identifier_of_path(path: str) -> str:
+    """The LSP identifier that editors give to a file, by its suffix; empty if it is not known."""
+    language = language_of_path(path)
+    suffix = PurePath(path).suffix.lower()
+    return _WITH_ELEMENTS.get(suffix, language.ids[0] if language else "")

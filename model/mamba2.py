@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import kernels
 from .config import Mamba2Config
+from .kernels import TORCH, Kernels
 from .state import LayerState, RecurrentState
 
 # What the states of some tokens are made from: per layer x, B and C (b, l, c) before the
@@ -24,15 +24,15 @@ Log = list[tuple[Tensor, Tensor]]
 
 
 class RMSNorm(nn.Module):
-    """A weight for `kernels.rms_norm` and `kernels.gated_norm`."""
+    """A weight for `Kernels.rms_norm` and `Kernels.gated_norm`."""
 
-    def __init__(self, width: int, eps: float) -> None:
+    def __init__(self, width: int, eps: float, kernels: Kernels) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
-        self.eps = eps
+        self.eps, self.kernels = eps, kernels
 
     def forward(self, x: Tensor) -> Tensor:
-        return kernels.rms_norm(x, self.weight.to(x.dtype), self.eps)
+        return self.kernels.rms_norm(x, self.weight.to(x.dtype), self.eps)
 
 
 class Convolution(nn.Module):
@@ -49,9 +49,9 @@ class Convolution(nn.Module):
 class Mixer(nn.Module):
     """One Mamba2 mixer: project, convolve, scan, gate, norm, project back."""
 
-    def __init__(self, config: Mamba2Config) -> None:
+    def __init__(self, config: Mamba2Config, kernels: Kernels) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.kernels = config, kernels
         bias, heads = config.proj_bias, config.n_heads
         self.in_proj = nn.Linear(config.d_model, config.d_in_proj, bias=bias)
         self.conv1d = Convolution(config)
@@ -60,7 +60,7 @@ class Mixer(nn.Module):
         self.dt_bias = nn.Parameter(dt + torch.log(-torch.expm1(-dt)))  # inverse of softplus
         self.A_log = nn.Parameter(torch.log(torch.empty(heads).uniform_(1, 16)))
         self.D = nn.Parameter(torch.ones(heads))
-        self.norm = RMSNorm(config.d_inner, config.norm_eps)
+        self.norm = RMSNorm(config.d_inner, config.norm_eps, kernels)
         self.out_proj = nn.Linear(config.d_inner, config.d_model, bias=bias)
 
     def forward(
@@ -71,63 +71,63 @@ class Mixer(nn.Module):
         To `log` is added what the state is made from.
         """
         cfg, wide = self.config, state.ssm.dtype
-        projected = self.in_proj(x).to(wide)
+        projected = self.in_proj(x)
         z, xBC, dt = torch.split(projected, [cfg.d_inner, cfg.conv_dim, cfg.n_heads], dim=-1)
         if log is not None:
             log.append((xBC, dt))
         y, state = self.mix(xBC, dt, state)
         norm = self.norm
-        y = kernels.gated_norm(y, z, norm.weight.to(wide), cfg.n_groups, norm.eps)
+        y = self.kernels.gated_norm(y, z, norm.weight.to(wide), cfg.n_groups, norm.eps)
         return self.out_proj(y.to(self.out_proj.weight.dtype)), state
 
     def mix(self, xBC: Tensor, dt: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
         """xBC (b, l, c) and dt (b, l, h) as projected; returns (b, l, d_inner) and the state."""
         cfg, wide = self.config, state.ssm.dtype
         bias = None if self.conv1d.bias is None else self.conv1d.bias.to(wide)
-        xBC, rows = kernels.conv(xBC, state.conv, self.conv1d.weight.to(wide), bias)
+        xBC, rows = self.kernels.conv(xBC, state.conv, self.conv1d.weight.to(wide), bias)
         width = cfg.n_groups * cfg.d_state
         x, B, C = torch.split(xBC, [cfg.d_inner, width, width], dim=-1)
         x = torch.unflatten(x, -1, (cfg.n_heads, cfg.headdim))  # (b, l, h, p)
         B = torch.unflatten(B, -1, (cfg.n_groups, cfg.d_state))  # (b, l, g, n)
         C = torch.unflatten(C, -1, (cfg.n_groups, cfg.d_state))
-        dt = F.softplus(dt + self.dt_bias.to(wide)).clamp(*cfg.dt_limit)  # (b, l, h)
+        dt = F.softplus(dt.to(wide) + self.dt_bias.to(wide)).clamp(*cfg.dt_limit)  # (b, l, h)
         A = -torch.exp(self.A_log.to(wide))
-        y, ssm = kernels.scan(x, dt, A, B, C, self.D.to(wide), state.ssm)
+        y, ssm = self.kernels.scan(x, dt, A, B, C, self.D.to(wide), state.ssm)
         return y.flatten(-2), LayerState(rows, ssm)
 
 
 class Block(nn.Module):
     """A mixer under its norm, added to the residual stream."""
 
-    def __init__(self, config: Mamba2Config) -> None:
+    def __init__(self, config: Mamba2Config, kernels: Kernels) -> None:
         super().__init__()
-        self.norm = RMSNorm(config.d_model, config.norm_eps)
-        self.mixer = Mixer(config)
+        self.norm = RMSNorm(config.d_model, config.norm_eps, kernels)
+        self.mixer = Mixer(config, kernels)
 
     def forward(
         self, x: Tensor, state: LayerState, log: Log | None = None
     ) -> tuple[Tensor, LayerState]:
         y, state = self.mixer(self.norm(x).to(self.mixer.in_proj.weight.dtype), state, log)
-        return x + y.to(x.dtype), state
+        return x + y, state
 
 
 class Backbone(nn.Module):
     """All layers, without the head."""
 
-    def __init__(self, config: Mamba2Config) -> None:
+    def __init__(self, config: Mamba2Config, kernels: Kernels) -> None:
         super().__init__()
         self.embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.norm_f = RMSNorm(config.d_model, config.norm_eps)
+        self.layers = nn.ModuleList(Block(config, kernels) for _ in range(config.n_layer))
+        self.norm_f = RMSNorm(config.d_model, config.norm_eps, kernels)
 
 
 class Mamba2(nn.Module):
     """The language model. Weights in float32 keep a float32 state, in float64 a float64 one."""
 
-    def __init__(self, config: Mamba2Config) -> None:
+    def __init__(self, config: Mamba2Config, kernels: Kernels = TORCH) -> None:
         super().__init__()
-        self.config = config
-        self.backbone = Backbone(config)
+        self.config, self.kernels = config, kernels
+        self.backbone = Backbone(config, kernels)
         if not config.tie_embeddings:
             self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
 

@@ -37,6 +37,8 @@ class Reading:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.prefix = TokenizedText(tokenizer)
+        self._tokenizer = tokenizer
+        self._suffix: tuple[str, list[int]] = ("", [])  # what follows the cursor, and its tokens
         self.below = ""  # what follows the cursor, as far as a prompt may need it
         self.start = 0  # of the window, in the whole text
         self.file = ""
@@ -58,6 +60,12 @@ class Reading:
         shown = masked(text[first : end + SECRET_CHARS])
         self.prefix.update(shown[self.start - first : offset - first])
         self.below = shown[below - first : end - first]
+
+    def suffix(self, most: int) -> list[int]:
+        """The first tokens of what follows the cursor, which mostly stands still while typing."""
+        if self._suffix[0] != self.below:
+            self._suffix = self.below, self._tokenizer.encode(self.below)
+        return self._suffix[1][:most]
 
     def anchor(self, purpose: str, longest: int, place: int) -> int:
         """The latest anchor that stands still and leaves M0 short enough, else `place`."""

@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from . import kernels
 from .config import Mamba2Config
 from .mamba2 import Log, Mamba2
 from .network import BEST, Arrays, Network, State, is_small, state_bytes
@@ -99,7 +98,7 @@ class TorchNetwork:
         """See `Network`."""
         where = torch.cuda.get_device_name() if self._device.type == "cuda" else "CPU"
         threads = torch.get_num_threads()
-        return f"{where}, {kernels.NAME} kernels, {threads} thread{'s' * (threads > 1)}"
+        return f"{where}, {self.model.kernels.name} kernels, {threads} thread{'s' * (threads > 1)}"
 
     def zero_state(self) -> RecurrentState:
         """See `Network`."""

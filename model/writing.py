@@ -17,6 +17,7 @@ from . import memory
 from .completer import Piece, Sampling
 from .match import Match
 from .memory import Trust
+from .repetition import repeated_tokens
 from .sampling import Choice, Vocabulary, choose, ranked
 
 
@@ -41,6 +42,8 @@ class Writing:
         sampling: Sampling,
     ) -> None:
         self.read = self.generated = 0  # tokens: with some of the tail, and after it
+        self._new: list[tuple[int, int]] = []  # each token after the tail, and its characters
+        self._repeated = 0  # of them at the end only repeat what stands before
         self._vocabulary, self._trust, self._match = vocabulary, trust, match
         self._left = tail.encode()
         self._sampling = sampling
@@ -49,8 +52,13 @@ class Writing:
 
     @property
     def full(self) -> bool:
-        """Whether it has as many tokens as it may."""
-        return self.generated >= self._sampling.max_tokens
+        """Whether it has as many tokens as it may, or goes round in circles."""
+        return self.generated >= self._sampling.max_tokens or self._repeated > 0
+
+    @property
+    def repeated_chars(self) -> int:
+        """Characters at the end of the new text that only repeat those before them."""
+        return sum(chars for _, chars in self._new[len(self._new) - self._repeated :])
 
     @property
     def certainty(self) -> int:
@@ -76,13 +84,16 @@ class Writing:
     def take(self, choice: Choice) -> Piece | None:
         """Write a token; the new text, None if there is none yet."""
         new = self.brings(choice.token)
+        text = self._decoder.decode(new)
         if self._left:
             self.read += 1
         else:
             self.generated += 1
+            self._new.append((choice.token, len(text)))
+            self._repeated = repeated_tokens([token for token, _ in self._new])
         self._match = self._match.then(choice.token) if self._match else None
         self._left = self._left[len(self._vocabulary.token_bytes[choice.token]) :]
-        return Piece(self._decoder.decode(new), choice.probability) if new else None
+        return Piece(text, choice.probability) if new else None
 
     def others(self, logits: NDArray[Any], choice: Choice, least: float) -> list[Choice]:
         """What might come instead of `choice`, likeliest first: tokens of different new texts.
@@ -100,6 +111,7 @@ class Writing:
         """A greedy one that goes on from here, as long as no new text has come."""
         other = copy(self)
         other.read = other.generated = 0
+        other._new = []
         other._generator = None
         other._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         return other

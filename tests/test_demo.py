@@ -10,13 +10,15 @@ import random
 import re
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import pytest
 from rich.console import Console
 from stateline.lsp_server import client as client_module
-from stateline.lsp_server import demo
+from stateline.lsp_server import demo, sample
 from stateline.lsp_server.client import Client
 from stateline.lsp_server.connection import Connection
+from stateline.lsp_server.javascript_imports import read_names
 from stateline.lsp_server.picture import Scene
 from stateline.lsp_server.tally import Spread, Tally
 from stateline.lsp_server.typist import draft_of
@@ -157,11 +159,61 @@ def test_what_is_typed_through_the_server_is_the_file(file):
     assert len(asked) == len(tally.keystrokes)
 
 
-def test_the_file_named_by_nobody_is_pythons_own():
-    title, name, draft = demo._chosen(None)
-    assert name == f"{demo.MODULE}.py"
-    assert name in title
-    assert len(draft.left.split("\n")) > 5
+@pytest.mark.parametrize(
+    ("language", "id_", "title"),
+    [("python", "python", f"{sample.MODULE}.py of Python 3"), ("typescript", "typescript", ".ts,")],
+)
+def test_the_file_named_by_nobody_is_held_out_or_our_own(language, id_, title):
+    found = sample.sample_of(None, language)
+    assert title in found.title
+    assert found.language == id_
+    assert len(found.draft.left.split("\n")) > 5
+
+
+def test_our_samples_go_together():
+    found = sample.sample_of(None, "typescript")
+    texts = {found.name: found.draft.above + found.draft.left + found.draft.below, **found.beside}
+    names = {each for text in texts.values() for each in read_names(text) if each.startswith(".")}
+    assert {f"{name[2:]}.ts" for name in names} <= texts.keys()
+    assert len(texts) > 3
+    assert all("\t" not in text and text.endswith("}\n") for text in texts.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "id_"),
+    [
+        ("a.ts", "python", "typescript"),
+        ("a.tsx", "python", "typescriptreact"),
+        ("a.JSX", "python", "javascriptreact"),
+        ("a.mjs", "python", "javascript"),
+        ("a.py", "typescript", "python"),
+        ("a.txt", "typescript", "typescript"),
+    ],
+)
+def test_a_files_suffix_says_its_language(tmp_path, name, language, id_):
+    file = tmp_path / name
+    file.write_text("function f() {\n  a();\n  b();\n  c();\n}\n")
+    assert sample.sample_of(file, language).language == id_
+
+
+def test_a_language_without_a_sample_is_told():
+    code, screen = run("silent", language="javascript")
+    assert code == 1
+    assert "There are samples in python and typescript, not in javascript; name a file" in screen
+
+
+def test_the_server_is_told_of_the_sample_and_what_lies_beside(monkeypatch):
+    files = []
+    initialize = Client.initialize
+
+    def seen(client, *arguments, root, **named):
+        files.extend(each.name for each in Path(unquote(urlparse(root).path)).iterdir())
+        return initialize(client, *arguments, root=root, **named)
+
+    monkeypatch.setattr(Client, "initialize", seen)
+    assert run("silent", language="typescript", keys=1)[0] == 1
+    found = sample.sample_of(None, "typescript")
+    assert sorted(files) == sorted([found.name, *found.beside])
 
 
 # The benchmark.

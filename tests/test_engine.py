@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from stateline.model import PRETRAINED, fim, memory, native_network
 from stateline.model.checkpoints import Checkpoints
-from stateline.model.completer import Context, Piece, Sampling, Usage
+from stateline.model.completer import Context, Ended, Piece, Sampling, Usage
 from stateline.model.config import Mamba2Config
 from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
@@ -196,6 +196,25 @@ def test_what_is_written_agrees_with_the_tail(engine: Engine, tail: str):
     *pieces, usage = engine.complete_tokens(tokens, tail, Sampling(max_tokens=5), Event())
     assert usage.tokens_read >= (1 if tail else 0)
     assert all(isinstance(p, Piece) and 0 <= p.confidence <= 1 for p in pieces)
+
+
+@pytest.mark.parametrize("text", ["a", "x = [1, 2", "if ", "def f(x):\n    return "])
+def test_what_only_repeats_itself_is_stopped(engine: Engine, text: str):
+    """The tiny model knows nothing else to write."""
+    context = Context(text, len(text), "a")
+    *pieces, usage = engine.complete(context, Sampling(max_tokens=160), Event())
+    written = "".join(piece.text for piece in pieces)
+    assert usage.tokens_generated < 40
+    assert 0 < usage.repeated_chars < len(written)
+    kept, repeated = written[: -usage.repeated_chars], written[-usage.repeated_chars :]
+    assert any(
+        repeated == (kept[-period:] * len(repeated))[: len(repeated)]
+        for period in range(1, len(kept) + 1)
+    )
+    *told, _ = engine.choices(context, Sampling(max_tokens=160), [Event(), Event()])
+    ended = {each.candidate: each for each in told if isinstance(each, Ended)}
+    assert ended[0].repeated_chars == usage.repeated_chars
+    assert all(each.repeated_chars for each in ended.values() if each.tokens_generated)
 
 
 def test_no_text_at_all(engine: Engine):

@@ -9,7 +9,7 @@ import pytest
 import tiny_model
 from stateline.model import fim
 from stateline.model.training.corpus import SourceFile
-from stateline.model.training.examples import Lane, Mix, block_end, segments_of
+from stateline.model.training.examples import Lane, Mix, block_end, runs_of
 
 OURS = tiny_model.ours()
 M = OURS.markers
@@ -22,6 +22,10 @@ ONLY_HOLES = Mix(whole_file=0.0, left_to_right=0.0, fewest_tokens=NEVER_EMPTIED)
 
 def lane(mix: Mix = Mix(), seed: str = "0/0", files: list[SourceFile] = FILES) -> Lane:  # noqa: B008
     return Lane(segments_of(files), OURS, mix, seed)
+
+
+def segments_of(files: list[SourceFile]) -> list[list[SourceFile]]:
+    return [[files[i] for i in run] for run in runs_of([len(file.text) for file in files])]
 
 
 def test_chunks_overlap_by_one_token_unless_the_state_is_fresh():

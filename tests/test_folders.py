@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.folders import Folders, is_among
+from stateline.lsp_server.folders import Folders, is_among, steps
 
 TOP = Path(os.path.abspath(os.sep)) / "work"
 
@@ -52,3 +52,23 @@ def test_the_folders_around_come_after_the_folders():
 )
 def test_a_folder_stands_for_what_is_in_it(path, hints, among):
     assert is_among(*at(path), frozenset(at(*hints))) is among
+
+
+@pytest.mark.parametrize(
+    ("root", "file", "owns"),
+    [
+        ("a", "a/b.py", True),
+        ("a", "b.py", False),
+        ("a", "a/node_modules/b/c.ts", False),
+        ("a", "a/env/lib/site-packages/b.py", False),
+        ("a", "a/node_modules.ts", True),
+        ("a/node_modules/b", "a/node_modules/b/c.ts", True),  # whoever opens it works on it
+    ],
+)
+def test_installed_packages_are_nobodys_own(root, file, owns):
+    assert Folders([Path(*at(root))]).owns(*at(file)) is owns
+
+
+def test_steps_go_up_and_down():
+    [file, *others] = at("a/b/c.py", "a/b/d.py", "a/c.py", "a/d/e.py", "e.py")
+    assert [steps(file, other) for other in others] == [0, 1, 2, 2]

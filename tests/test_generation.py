@@ -10,8 +10,8 @@ from naive_text import unhurried
 from stateline.lsp_server.documents import Snapshot
 from stateline.lsp_server.generation import Generation, answer, probability
 from stateline.lsp_server.requests import CompletionRequest, Trigger
-from stateline.lsp_server.settings import Settings
-from stateline.model.completer import Context, Piece, Usage
+from stateline.lsp_server.settings import Manner
+from stateline.model.completer import Context, Ended, Piece, Usage
 
 AUTOMATIC, INVOKED = Trigger.AUTOMATIC, Trigger.INVOKED
 CLOSERS = frozenset(")]}\"'`>")
@@ -134,9 +134,9 @@ def test_probability_is_the_product_over_the_pieces_touched(pieces, start, end):
     assert probability([Piece(*p) for p in pieces], start, end) == expected
 
 
-def check(run, marked, expected, trigger=AUTOMATIC, ready=True, **settings):
+def check(run, marked, expected, trigger=AUTOMATIC, ready=True, **manner):
     """The text that a run suggests to a request, and whether it is the last word."""
-    now = answer(run, at(marked), trigger, Settings(**settings))
+    now = answer(run, at(marked), trigger, Manner(**{"gate": 0.4} | manner))
     assert (now.suggestion and now.suggestion.text) == expected
     assert now.ready is ready
 
@@ -178,11 +178,11 @@ def test_a_block_typed_through_does_not_shrink_to_a_line():
 
 def test_an_unlikely_line_is_said_only_when_asked_for():
     run = generation("x = █", ("foo", 0.5), ("(a)", 0.5), ("\n", 0.1))
-    check(run, "x = █", None, confidence=0.3)
-    check(run, "x = █", "foo(a)", INVOKED, confidence=0.3)
-    check(run, "x = █", "foo(a)", confidence=0.2)  # how sure the line's end is does not matter
-    check(run, "x = foo█", "(a)", confidence=0.3)  # what was typed is certain
-    suggestion = answer(run, at("x = foo█"), AUTOMATIC, Settings()).suggestion
+    check(run, "x = █", None, gate=0.3)
+    check(run, "x = █", "foo(a)", INVOKED, gate=0.3)
+    check(run, "x = █", "foo(a)", gate=0.2)  # how sure the line's end is does not matter
+    check(run, "x = foo█", "(a)", gate=0.3)  # what was typed is certain
+    suggestion = answer(run, at("x = foo█"), AUTOMATIC, Manner(0.4)).suggestion
     assert suggestion is not None
     assert suggestion.confidence == 0.5
 
@@ -204,6 +204,22 @@ def test_half_a_line_at_a_blocks_end_is_left_out():
     whole = generation("if x:█", *BODY, "\n")
     whole.stop.set()
     check(whole, "if x:█", "".join(BODY), INVOKED)
+
+
+def test_what_only_repeats_itself_is_taken_back():
+    rows = ("\n    a()", "\n    b()", "\n    a()", "\n    b()", "\n    a")
+    repeated = replace(Usage(), tokens_generated=5, repeated_chars=len("".join(rows[2:])))
+    for told in (repeated, Ended(0, 5, repeated.repeated_chars)):
+        block = generation("if x:█", *rows, done=False)
+        block.add(told)
+        block.finish()
+        check(block, "if x:█", "".join(rows[:2]), INVOKED)
+        assert "".join(piece.text for piece in block.pieces) == block.written
+        line = generation("x = █", "a + ", "b(", "c + ", "b(", "c + ", done=False)
+        line.add(replace(told, repeated_chars=len("b(c + ")))
+        line.finish()
+        check(line, "x = █", None)  # nobody wants half a line
+    check(generation("x = █", "a + ", "b("), "x = █", "a + b(")
 
 
 def test_text_that_is_worth_nothing_is_no_suggestion():

@@ -6,6 +6,7 @@ from stateline.model.languages import (
     PYTHON,
     TYPESCRIPT,
     Language,
+    identifier_of_path,
     language_of,
     language_of_path,
 )
@@ -42,3 +43,18 @@ def test_an_identifier_names_a_language(identifier: str, expected: Language | No
 )
 def test_a_suffix_names_a_language(path: str, expected: Language | None):
     assert language_of_path(path) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a/b.py", "python"),
+        ("a/b.ts", "typescript"),
+        ("a/View.TSX", "typescriptreact"),
+        ("a/b.cjs", "javascript"),
+        ("a/b.jsx", "javascriptreact"),
+        ("a/b.json", ""),
+    ],
+)
+def test_a_suffix_names_an_identifier(path: str, expected: str):
+    assert identifier_of_path(path) == expected

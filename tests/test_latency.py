@@ -72,12 +72,19 @@ def test_each_question_gets_the_runs_of_its_own_number():
 def test_targets_are_told_in_words():
     asked = [question(30.0, ghost=False)] * 9 + [question(200.0)]
     sizes = [flat(1024, 10.0), flat(4096, 99.0), flat(131_072, 11.0)]
-    assert [met for _, met in verdicts(asked, sizes)] == [True, False, False, False, True]
+    asked.append(Question(100.0, False, True, (100.0, 0.0, 0.0, 0.0), Kind.JUMP))
+    found = [met for _, met in verdicts(asked, sizes)]
+    assert found == [True, False, False, False, True, True, True]
     console = Console(width=100, file=io.StringIO())
-    show(asked, sizes, console)
+    show({"one": asked, "other": [question(1.0)]}, {"one": sizes, "other": sizes}, console)
     text = console.file.getvalue()
-    assert "met     all questions, p50: 30.0 ms of at most 40" in text
-    assert "MISSED  with ghost text, p95: 200.0 ms of at most 120" in text
+    assert "30.0 / 200.0 / 200.0 (of 11)" in text
+    assert "met     one, all questions, p50: 30.0 ms of at most 40" in text
+    assert "MISSED  one, with ghost text, p95: 200.0 ms of at most 80" in text
+    assert "met     one, jumps, p95: 100.0 ms of at most 100" in text
+    assert "met     other, with ghost text, p95: 1.0 ms of at most 80" in text
+    show({"one": asked}, {"one": sizes}, console)
+    text = console.file.getvalue()
     assert "met     p95 at 128k over 1k: 1.10 times of at most 1.15" in text
     nothing = flat(1024, math.nan), flat(4096, math.nan)
     assert verdicts([question(1.0, ghost=False)], nothing)[2][1] is None
@@ -101,7 +108,7 @@ def test_a_picture_is_small(tmp_path):
 def here(tmp_path, monkeypatch):
     """One small project, and small texts around the open file."""
     pair = [tmp_path / released(tmp_path, version, t) for version, t in (("1", OLD), ("2", NEW))]
-    monkeypatch.setattr(projects, "projects", lambda: (None,))
+    monkeypatch.setattr(projects, "projects", lambda: (projects.Project(None, None),))
     monkeypatch.setattr(projects, "fetched", lambda project: pair)
     source = ("def f(name):\n    return (", "name)\n\n\nvalue = f(1)", "".join(SOURCES))
     monkeypatch.setattr(flat_module, "source", lambda: source)
@@ -119,6 +126,11 @@ def test_the_real_server_is_timed(here, capsys):
     assert [each["context_tokens"] for each in told["contexts"]] == [256, 4096]
     assert told["p95_ratio"] > 0
     assert "p95 at 4k over 0k" in err
+
+
+def test_models_of_one_name_are_refused(here):
+    with pytest.raises(SystemExit, match="have one name"):
+        latency.main(["--quick", "--model", "a/m", "--model", "b/m"])
 
 
 def test_a_failing_server_ends_it_with_a_sentence(here):

@@ -15,9 +15,16 @@ pytest_plugins = ["driven_editor"]  # it lies beside its server
 
 
 def test_initialize_says_who_draws(start_nvim):
+    """And nothing of languages: which there are is the server's to say."""
     editor = start_nvim(settings={"model": "small", "editor": "vi"})
-    sent = {"model": "small", "ghostText": True, "editor": "neovim", "languages": ["python"]}
+    sent = {"model": "small", "ghostText": True, "editor": "neovim"}
     assert editor.received()[0]["params"]["initializationOptions"] == sent
+
+
+def test_languages_of_the_users_own_are_told(start_nvim):
+    editor = start_nvim(filetypes=["python", "rust"])
+    sent = editor.received()[0]["params"]["initializationOptions"]
+    assert sent["languages"] == ["python", "rust"]
 
 
 def test_ghost_is_on_the_screen_and_not_in_the_buffer(nvim_with_ghost):

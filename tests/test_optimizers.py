@@ -1,9 +1,9 @@
-"""The optimizers, by what they do to matrices, and the schedule of their rate."""
+"""The optimizers, by what they do to matrices."""
 
 import pytest
 import tiny_model
 import torch
-from stateline.model.training.optimizers import Muon, optimizers_for, orthogonalise, schedule
+from stateline.model.training.optimizers import Muon, optimizers_for, orthogonalise
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(16, 16), (40, 16), (16, 200)])
@@ -59,14 +59,3 @@ def test_muon_decays_weights_and_scales_tall_matrices():
         expected = orthogonalise(weight.grad[None])[0]
         Muon([weight], lr=0.1, momentum=0.0, decay=0.5).step()
         torch.testing.assert_close(weight.data, 0.95 - 0.1 * scale * expected)
-
-
-def test_the_schedule_warms_up_stays_and_decays_to_nothing():
-    rates = [schedule(step, 100, 10, 40) for step in range(101)]
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[:10] == sorted(rates[:10])
-    assert rates[9:61] == [1.0] * 52
-    assert rates[61:] == sorted(rates[61:], reverse=True)
-    assert rates[80] == pytest.approx(0.5)
-    assert rates[99] == pytest.approx(1 / 40)
-    assert rates[100] == schedule(200, 100, 10, 40) == 0.0

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
 from stateline.model import fim
+from stateline.model.completer import Context
 from stateline.model.reading import ANCHORS, Reading
 from tiny_model import ours
 
@@ -93,3 +94,18 @@ def test_nothing_is_saved_of_a_window_that_begins_later(saved_chars: int):
     reading.start = 100
     reading.prefix.update("".join(LINES))
     assert reading.saved_tokens(saved_chars) == 0
+
+
+def test_what_follows_the_cursor_is_made_tokens_of_once(monkeypatch):
+    reading, encoded = Reading(tokenizer := ours()), []
+    encode = type(tokenizer).encode
+    monkeypatch.setattr(
+        type(tokenizer), "encode", lambda self, text: encoded.append(text) or encode(self, text)
+    )
+    below = "\n" + "".join(LINES[:9])
+    for typed in ("x", "xy", "xyz"):
+        reading.update(Context(typed + below, len(typed), "a.py"))
+        assert reading.suffix(7) == encode(tokenizer, below)[:7]
+    assert encoded == [below]
+    reading.update(Context("xyz\n", 3, "a.py"))
+    assert reading.suffix(7) == encode(tokenizer, "\n")

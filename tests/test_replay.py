@@ -14,7 +14,7 @@ from stateline.lsp_server.connection import Connection
 from stateline.lsp_server.tally import Spread
 
 from benchmarks.replay import __main__ as program
-from benchmarks.replay import acceptance
+from benchmarks.replay import acceptance, engines
 from benchmarks.replay import player as player_module
 from benchmarks.replay.__main__ import main
 from benchmarks.replay.actions import Action, Edit, Form, Kind
@@ -222,7 +222,8 @@ def test_the_table_fits_into_a_terminal():
     text = console.file.getvalue()
     assert "…" not in text
     assert all(f"\n {kind.value} " in text for kind in Kind)
-    assert text.count("\nMISSED  ") == len(judged) - 1  # the same is no more, in typing
+    # The same is no more, in typing; and how much memory they have nobody said.
+    assert text.count("\nMISSED  ") == len(judged) - 2
 
 
 # The command line.
@@ -261,13 +262,46 @@ def test_engines_are_compared_side_by_side(tmp_path, capsys, monkeypatch):
     assert "read anew" in err
 
 
+def test_models_are_played_side_by_side(tmp_path, capsys):
+    folders = [tmp_path / "v5", tmp_path / "v6"]
+    arguments = [*pair(tmp_path), "--keys", "12", "--json"]
+    for folder in folders:
+        folder.mkdir()
+        arguments += ["--model", str(folder)]
+    assert main(arguments, scripted("silent")) == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out.splitlines()[-1])
+    assert list(told["engines"]) == ["v5", "v6"]
+    assert told["engines"]["v5"]["keystrokes"] == told["engines"]["v6"]["keystrokes"] == 12
+    assert {target["what"][:3] for target in told["targets"]} == {"v5,", "v6,"}
+    assert "ms to the answer" in err
+    assert "resident MiB, at most" in err
+
+
+def test_whose_turn_is_first_goes_round(tmp_path, monkeypatch):
+    turns = []
+
+    def noted(project, command, options, before):
+        turns.append(options["model"][-1])
+        return Played((), (), (), None)
+
+    monkeypatch.setattr(engines, "played_on", noted)
+    project = engines.Project(*map(Path, pair(tmp_path)[1::2]), 1, 0)
+    models = {"a": Path("a"), "b": Path("b")}
+    for turn in range(2):
+        assert list(engines.beside(project, [], models, {}, turn)) == ["a", "b"]
+    assert turns == ["a", "b", "b", "a"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda given: given[:2] + given, "as many --new as --old"),
         (lambda given: [], "or --projects"),
         (lambda given: [*given, "--keys", "-1"], "from 0 up"),
-        (lambda given: [*given[:2], "--new", given[1]], "no Python file that differs"),
+        (lambda given: [*given, "--model", "a", "--model", "b", "--llama"], "one --model"),
+        (lambda given: [*given, "--model", "a/m", "--model", "b/m"], "have one name"),
+        (lambda given: [*given[:2], "--new", given[1]], "no source file that differs"),
     ],
 )
 def test_wrong_arguments_end_with_a_sentence(tmp_path, change, words):

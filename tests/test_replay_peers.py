@@ -16,7 +16,7 @@ from benchmarks.replay.peers import Written, asked
 from benchmarks.replay.player import PlayError
 from benchmarks.replay.questions import CACHED, Cache, Prompts, Question, questions
 from benchmarks.replay.reread import Forgetful, reread
-from benchmarks.replay.targets import OURS, PEER, verdicts
+from benchmarks.replay.targets import LIMITS, OURS, PEER, verdicts
 from benchmarks.replay.traces import shortened, trace
 
 OLD = {change.path: change.old for change in REAL}
@@ -190,8 +190,24 @@ def waited(kind, *tokens, source="model", cpu_s=1.0):
 )
 def test_a_limit_is_met_or_missed(kind, tokens, met):
     typed = waited(kind, 9999, source="typed")
-    found = [verdict.met for verdict in verdicts({OURS: [waited(kind, *tokens), typed]})]
+    judged = verdicts({OURS: [waited(kind, *tokens), typed]})[: len(LIMITS)]
+    found = [verdict.met for verdict in judged]
     assert found.count(met) == (len(found) if met is None else 1)
+
+
+def test_each_model_is_judged_by_its_time_and_memory():
+    quick = Outcome((Cost(Kind.JUMP, 100.0, "model"),), 1000, 30.0, resident_bytes=200 << 20)
+    slow = Outcome((Cost(Kind.JUMP, 100.5, "model"),), 1000, 30.5, resident_bytes=201 << 20)
+    found = verdicts({"v5": [quick, quick], "v6": [quick, slow]}, ["v5", "v6"])
+    met = {each.what: each.met for each in found if each.what.startswith("v")}
+    assert len(met) == 2 * (len(LIMITS) + 3)
+    assert met["v5, a jump, p95: 100.0 ms of at most 100"]
+    assert met["v5, per 1,000 keystrokes: 30.0 CPU-seconds of at most 30"]
+    assert met["v5, resident at the end: 200.0 MiB of at most 200"]
+    assert not met["v6, a jump, p95: 100.5 ms of at most 100"]
+    assert not met["v6, per 1,000 keystrokes: 30.2 CPU-seconds of at most 30"]
+    assert not met["v6, resident at the end: 201.0 MiB of at most 200"]
+    assert [each.met for each in verdicts({OURS: []})[-3:]] == [None] * 3
 
 
 @pytest.mark.parametrize(

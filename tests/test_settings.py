@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.lsp_server.settings import _RULES, Settings, read_settings
+from stateline.lsp_server.settings import _RULES, Manner, Settings, read_settings
+from stateline.model.profile import UNCALIBRATED, Profile
 
 DOCS = Path(__file__).parent.parent / "docs"
 CLIENTS = {"editor", "ghostText", "reportUsage"}  # what a client says of itself
@@ -32,7 +33,8 @@ def check(options, expected, *words):
         ({}, Settings()),
         ({"model": "/m"}, Settings(model="/m")),
         ({"languages": ["python", "lua"]}, Settings(languages=("python", "lua"))),
-        ({"languages": []}, Settings(languages=())),
+        ({"languages": []}, Settings()),
+        ({"confidence": None}, Settings()),
         ({"confidence": 0}, Settings(confidence=0)),
         ({"confidence": 1.0}, Settings(confidence=1.0)),
         ({"multiLine": False}, Settings(multi_line=False)),
@@ -77,12 +79,16 @@ def test_a_bad_value_is_explained_and_the_default_is_used(key, value):
 
 def test_a_complaint_names_the_default_as_a_client_would_write_it():
     _, complaints = read_settings({"languages": 1, "multiLine": 1, "model": 1})
-    ends = ['using ["python"].', "using true.", 'using "".']
+    ends = ["using [].", "using true.", 'using "".']
     assert all(c.endswith(e) for c, e in zip(complaints, ends, strict=True))
 
 
 def test_one_bad_value_spoils_no_other():
     check({"threads": "4", "confidence": 0.5}, Settings(confidence=0.5), "threads")
+
+
+def test_what_is_the_models_to_say_is_named_so():
+    check({"confidence": 2}, Settings(), "using the model's own.")
 
 
 @pytest.mark.parametrize("options", [[], "python", 1, True])
@@ -111,22 +117,42 @@ def test_whatever_comes_the_settings_have_their_types(options):
     settings, complaints = read_settings(options)
     for field in fields(Settings):
         value, default = getattr(settings, field.name), field.default
-        assert type(value) is type(default) or (field.name == "confidence" and value in (0, 1))
-    assert 0 <= settings.confidence <= 1
+        number = field.name == "confidence" and isinstance(value, int | float)
+        assert type(value) is type(default) or number
+    assert settings.confidence is None or 0 <= settings.confidence <= 1
     assert all(isinstance(each, str) for each in (*settings.languages, *complaints))
 
 
 @pytest.mark.parametrize(
-    ("languages", "language", "completes"),
+    ("languages", "identifier", "completes"),
     [
+        # Unless the user says otherwise: those that the model knows.
+        ((), "python", True),
+        ((), "typescriptreact", True),
+        ((), "javascript", False),
+        ((), "rust", False),
+        # A list is exactly that list, whatever the model knows.
         (("python",), "python", True),
-        (("python",), "lua", False),
-        (("*",), "lua", True),
-        ((), "python", False),
+        (("python",), "typescript", False),
+        (("rust",), "rust", True),
+        (("javascript",), "javascriptreact", True),  # a language's name stands for all its ids
+        (("typescript",), "typescriptreact", True),
+        (("typescriptreact",), "typescript", False),
+        (("typescript",), "javascript", False),
+        (("*",), "rust", True),
     ],
 )
-def test_which_languages_are_completed(languages, language, completes):
-    assert Settings(languages=languages).completes(language) is completes
+def test_which_languages_are_completed(languages, identifier, completes):
+    profile = Profile(("python", "typescript"))
+    assert Settings(languages=languages).completes(identifier, profile) is completes
+
+
+def test_the_gate_is_the_models_unless_the_user_sets_one():
+    profile = Profile(("python", "typescript"), {"typescript": 0.45})
+    assert Settings().manner("typescriptreact", profile) == Manner(0.45)
+    assert Settings().manner("python", profile) == Manner(UNCALIBRATED)
+    assert Settings(confidence=0).manner("typescript", profile) == Manner(0)
+    assert not Settings(multi_line=False).manner("python", profile).multi_line
 
 
 def test_every_setting_has_a_rule_and_a_default_that_keeps_it():
@@ -134,7 +160,7 @@ def test_every_setting_has_a_rule_and_a_default_that_keeps_it():
     assert names == set(asdict(Settings()))
     for name, good, _ in _RULES.values():
         default = getattr(Settings(), name)
-        assert good(list(default) if isinstance(default, tuple) else default)
+        assert default is None or good(list(default) if isinstance(default, tuple) else default)
 
 
 def documented(page):

@@ -16,7 +16,7 @@ from benchmarks.replay import keyboard
 from benchmarks.replay import releases as releases_module
 from benchmarks.replay.actions import KEYSTROKES, NEAR_LINES, Action, Edit, Kind, Page
 from benchmarks.replay.keyboard import typed
-from benchmarks.replay.releases import ReleaseError, changes, texts
+from benchmarks.replay.releases import ReleaseError, changes, language_id, texts
 from benchmarks.replay.traces import Change, hunks_of, shortened, trace
 
 ROWS = st.lists(
@@ -25,12 +25,14 @@ ROWS = st.lists(
         st.sampled_from(["", "    ", "        ", "\t", " "]),
         st.sampled_from(
             ["", "x = 1", "if x:", "return", "f(a,", "b)", "]", "'é😀'", '"""', "don't", "ab" * 20]
-        ),
+        )
+        | st.sampled_from(["f(() => {", "}", "})", "`${"]),
         st.sampled_from(["\n", "\n", "\n", "", "\r\n", "\r"]),
     ),
     max_size=14,
 )
 TEXTS = st.one_of(ROWS.map("".join), st.text(max_size=60))
+NAMES = st.sampled_from([".py", ".ts", ".txt"])
 
 
 def replayed(changes, seed):
@@ -44,9 +46,9 @@ def replayed(changes, seed):
     return actions, now
 
 
-@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=3), st.integers(0, 2**32))
+@given(st.lists(st.tuples(TEXTS, TEXTS, NAMES), max_size=3), st.integers(0, 2**32))
 def test_all_actions_make_the_new_texts(pairs, seed):
-    given_ = [Change(f"{index}.py", old, new) for index, (old, new) in enumerate(pairs)]
+    given_ = [Change(f"{index}{name}", old, new) for index, (old, new, name) in enumerate(pairs)]
     _, now = replayed(given_, seed)
     assert now == {change.path: change.new for change in given_}
 
@@ -159,9 +161,9 @@ class Middle(Random):
         return 0.5
 
 
-def keys(above, text, below):
+def keys(above, text, below, path="a.py"):
     """Each edit as a short word: a minus for each character that it takes, and what it puts."""
-    page = Page("a.py", above + below)
+    page = Page(path, above + below)
     page.cursor = len(above)
     actions = list(typed(page, text, Never()))
     assert page.text == above + text + below
@@ -191,6 +193,23 @@ def keys(above, text, below):
 )
 def test_keys_do_what_they_do_in_an_editor(above, text, below, words):
     assert keys(above, text, below) == words
+
+
+@pytest.mark.parametrize(
+    ("above", "text", "below", "words"),
+    [
+        ("x = ", "`$a`", "", ["``", "$", "a", "-`"]),
+        ("", "`it's`", "", ["``", "i", "t", "'", "s", "-`"]),
+        ("", "f(a)", "", ["f", "()", "a", "-)"]),
+        # Enter between braces puts the second one on a line of its own; End and Down pass it.
+        ("f() ", "{\n    g\n}\nx", "", ["{}", "\n    \n", "g", "\n", "x"]),
+        ("    f(", "{\n        g\n    })", "", ["{}", "\n        \n    ", "g", ")"]),
+        ("f(", "{\n  g }", "", ["{}", "\n    \n", "--", "g", " ", "}", "-", "-"]),
+        ("", "{}", "", ["{}", "-}"]),
+    ],
+)
+def test_keys_do_what_they_do_where_blocks_stand_in_braces(above, text, below, words):
+    assert keys(above, text, below, "a.ts") == words
 
 
 def always(monkeypatch, *names):
@@ -224,6 +243,19 @@ def test_what_is_inserted_takes_the_place_of_what_the_editor_closed(monkeypatch)
     assert next(actions) == Action(Kind.INSERT, "a.py", 15, Edit(2, 3, "argument_one)"))
     assert [each.edit.new for each in actions] == ["\n"]
     assert page.text == "f(argument_one)\n\nbelow"
+
+
+def test_what_is_inserted_leaves_the_brace_below_alone(monkeypatch):
+    always(monkeypatch)
+    page = Page("a.ts", "\nbelow")
+    actions = typed(page, "if x {\n    argument_one\n}\n", Middle())
+    while page.text != "if x {\n    \n}\nbelow":
+        next(actions)
+    always(monkeypatch, "INSERTED")
+    assert next(actions) == Action(Kind.INSERT, "a.ts", 23, Edit(11, 11, "argument_one"))
+    assert next(actions) == Action(Kind.MOVE, "a.ts", 25)
+    assert [each.edit.new for each in actions] == ["\n"]
+    assert page.text == "if x {\n    argument_one\n}\n\nbelow"
 
 
 # Releases.
@@ -270,6 +302,38 @@ def test_two_releases_in_any_form_are_compared(tmp_path, old, new):
     assert found == [Change("pkg/a.py", "x = 1\ny = 2\n", "x = 2\ny = 2\n")]
 
 
+def test_the_source_of_a_package_of_npm_is_read(tmp_path):
+    root = tmp_path / "package"
+    kept = {"src/a.ts": "1", "src/deep/b.tsx": "2", "src/c.mjs": "3"}
+    for path in (*kept, "dist/a.js", "src/a.d.ts", "src/b.pyi", "src/readme.md", "srcs/d.ts"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(kept.get(path, "made"))
+    archive = tmp_path / "name-1.0.0.tgz"
+    with tarfile.open(archive, "w:gz") as writer:
+        writer.add(root, "package")
+    assert texts(archive, "src") == kept
+    assert texts(archive).keys() == {*kept, "dist/a.js", "srcs/d.ts"}
+
+
+@pytest.mark.parametrize(
+    ("path", "identifier"),
+    [
+        ("a.py", "python"),
+        ("a.pyi", ""),
+        ("src/a.ts", "typescript"),
+        ("a.mts", "typescript"),
+        ("a.tsx", "typescriptreact"),
+        ("a.d.ts", ""),
+        ("a.js", "javascript"),
+        ("a.jsx", "javascriptreact"),
+        ("x", ""),
+        ("readme.md", ""),
+    ],
+)
+def test_a_document_has_its_language(path, identifier):
+    assert language_id(path) == identifier
+
+
 def test_links_in_a_folder_are_not_followed(tmp_path):
     root = unpacked(tmp_path, "1")
     (tmp_path / "secret.py").write_text("secret\n")
@@ -284,7 +348,7 @@ def test_a_file_too_large_is_left_out_and_a_release_too_large_refused(tmp_path, 
     monkeypatch.setattr(releases_module, "MOST_BYTES_OF_FILE", 7)
     assert set(texts(wheel(tmp_path, "1"))) == {"pkg/same.py", "pkg/only_in_1.py"}
     monkeypatch.setattr(releases_module, "MOST_FILES", 2)
-    with pytest.raises(ReleaseError, match="more than 2 Python files"):
+    with pytest.raises(ReleaseError, match="more than 2 source files"):
         texts(wheel(tmp_path, "1"))
 
 
@@ -293,5 +357,5 @@ def test_what_is_no_release_is_refused(tmp_path):
     for name in ("text.whl", "nothing"):
         with pytest.raises(ReleaseError, match="name a folder, a wheel or a source archive"):
             texts(tmp_path / name)
-    with pytest.raises(ReleaseError, match="no Python file that differs"):
+    with pytest.raises(ReleaseError, match="no source file that differs"):
         changes(wheel(tmp_path, "1"), wheel(tmp_path, "1"))

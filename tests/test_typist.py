@@ -13,10 +13,12 @@ from stateline.lsp_server.picture import Scene, rows
 from stateline.lsp_server.tally import Cost, Keystroke, Spread, Tally
 from stateline.lsp_server.typist import (
     Draft,
+    Habits,
     Key,
     Verdict,
     accepting,
     draft_of,
+    habits_of,
     indentation,
     judge,
     next_key,
@@ -131,6 +133,47 @@ def test_a_function_is_typed_as_in_an_editor():
     )
 
 
+SCRIPT = """\
+/**
+ * Counts.
+ */
+export function count(rows: Row[]): number {
+  let total = 0;
+  for (const row of rows) {
+    if (row.open) {
+      total += row.size;
+    }
+  }
+  return total;
+}
+"""
+
+
+def test_a_function_with_braces_is_typed_as_in_an_editor():
+    draft = draft_of(SCRIPT, "count", habits=habits_of(SCRIPT))
+    keys, drafts = typed_out(draft)
+    assert drafts[-1].before + drafts[-1].below == SCRIPT
+    said = "".join(f"<{key.name}>" if len(key.name) > 1 else key.name for key in keys)
+    assert said.replace("<Space>", " ") == (
+        "<Enter>let total = 0;<Enter>for (const row of rows) {<Enter>if (row.open) {"
+        "<Enter>total += row.size;<Enter>}<Enter>}<Enter>return total;"
+    )
+    assert [key.deletes for key in keys if key.inserts == "}"] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("f() {\n  a;\n}", 2),
+        ("/**\n * a\n */\nf() {\n    a;\n}", 4),
+        ("f() {\n\ta;\n}", 2),
+        ("", 2),
+    ],
+)
+def test_the_first_indented_row_says_how_far(text, unit):
+    assert habits_of(text) == Habits(unit, braces=True)
+
+
 @pytest.mark.parametrize(
     ("above", "left", "keys"),
     [
@@ -187,6 +230,22 @@ def test_whatever_is_typed_or_accepted_the_text_comes_out(above, left, seed):
 )
 def test_enter_indents_as_an_editor_does(above, columns):
     assert indentation(above) == " " * columns
+
+
+@pytest.mark.parametrize(
+    ("above", "columns"),
+    [
+        ("x = 1;", 0),
+        ("  if (x) {", 4),
+        ("  return x;", 2),
+        ("  f(a,\n    b);", 2),
+        ("  f({\n    a,\n  });", 2),
+        ("  case 1:", 2),
+        ("  }", 2),
+    ],
+)
+def test_enter_indents_by_braces(above, columns):
+    assert indentation(above, Habits(2, braces=True)) == " " * columns
 
 
 # Which suggestions are right.
@@ -297,6 +356,24 @@ def test_a_scene_fits_and_shows_the_ghost_at_the_cursor(height, ghost):
     for i, row in enumerate(others, start=1):
         assert lines[at + i].strip("│").rstrip() == "    " + row
     assert lines[at + len(others) + 1].startswith("│ 17 ")
+
+
+@pytest.mark.parametrize("language", ["typescript", "typescriptreact", "javascriptreact"])
+def test_each_language_has_its_colours(language):
+    draft = Draft("const a", "", "\nreturn `x`;")
+    console = Console(width=80, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    shown = []
+    for each in (language, "no such language"):
+        with console.capture() as capture:
+            console.print(Scene("title", draft, "", Tally(), each))
+        shown.append(capture.get())
+    assert shown[0] != shown[1]
+
+
+def test_the_median_stays_on_a_narrow_screen():
+    stroke = Keystroke(Key("a", 0, "a"), 1.0, 123.0, "bc", Verdict(True, True, ""))
+    lines = drawn(Scene("title", Draft("x" * 100, "y" * 100, ""), "", Tally((stroke,) * 100)), 80)
+    assert lines[-1].rstrip().endswith("123 ms")
 
 
 def test_a_narrow_terminal_and_tabs_are_no_trouble():

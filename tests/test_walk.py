@@ -34,6 +34,14 @@ def test_files_are_found_by_their_suffix(tmp_path):
     assert (index.files, index.folders, index.complete) == (3, 3, True)
 
 
+def test_where_packages_are_is_found_as_well(tmp_path):
+    roots = made(tmp_path, "package.json", "b/package.json", "node_modules/a/package.json", "c.py")
+    (tmp_path / "d" / "package.json").mkdir(parents=True)
+    index = walk(roots, PYTHON, enters)
+    assert index.packages == [str(tmp_path / "package.json"), str(tmp_path / "b" / "package.json")]
+    assert len(walk(roots, PYTHON, enters, bounds=Bounds(packages=1)).packages) == 1
+
+
 def test_refused_folders_are_not_entered(tmp_path):
     made(tmp_path, ".git/a.py", "b/node_modules/c/d.py", "b/e.py")
     assert names(walk([tmp_path], PYTHON, enters), tmp_path) == ["b/e.py"]

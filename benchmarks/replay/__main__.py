@@ -23,7 +23,7 @@ from stateline.model.training.sources import CorpusError
 from benchmarks.peer import PeerError
 
 from .costs import Outcome
-from .engines import READ_ANEW, LlamaServer, Other, Project, read_anew, replayed
+from .engines import READ_ANEW, LlamaServer, Other, Project, named, read_anew, replayed
 from .player import PlayError
 from .projects import fetched, projects
 from .releases import ReleaseError
@@ -31,6 +31,7 @@ from .report import Report, as_json, report, show
 from .targets import PEER, Verdict, verdicts
 
 KEYSTROKES, SEED = 1000, 0
+MODEL_HELP = "a model folder; several are measured side by side; without it, the embedded model"
 _FAILURES = (
     *(ReleaseError, CorpusError, PlayError, ModelFolderError, PeerError),
     *(ServerGoneError, RefusedError, TimeoutError),
@@ -43,15 +44,16 @@ def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER
     _check(chosen)
     console, results = Console(stderr=True), []
     try:
+        models = named(chosen.model)
         pairs, others = _pairs(chosen), _others(chosen)
-        for pair in pairs:
+        for turn, pair in enumerate(pairs):
             with console.status(f"{pair.old.name} to {pair.new.name}"):
-                results.append(replayed(pair, command, _options(chosen), others))
+                results.append(replayed(pair, command, models, _options(chosen), others, turn))
     except _FAILURES as error:
         raise SystemExit(str(error)) from None
     outcomes = {name: [result[name] for result in results] for name in results[0]}
     reports = {name: report(several) for name, several in outcomes.items()}
-    judged = verdicts(outcomes)
+    judged = verdicts(outcomes, list(models))
     show(reports, judged, console)
     if chosen.json:
         print(json.dumps(_told(chosen.seed, pairs, results, reports, judged), allow_nan=False))
@@ -89,31 +91,33 @@ def _check(chosen: argparse.Namespace) -> None:
         raise SystemExit("Give as many --new as --old; each pair is one project.")
     if not chosen.old and not chosen.projects:
         raise SystemExit("Give --old and --new, two releases of a package, or --projects.")
+    if len(chosen.model) > 1 and (chosen.read_anew or chosen.llama):
+        raise SystemExit("Other engines are compared with one --model; give one, or none.")
     if chosen.keys < 0:
         raise SystemExit("--keys must be a number from 0 up; 0 plays the whole difference.")
 
 
 def _pairs(chosen: argparse.Namespace) -> list[Project]:
     given = list(zip(chosen.old, chosen.new, strict=True))
-    known = [fetched(project) for project in projects()] if chosen.projects else []
-    return [Project(old, new, chosen.keys, chosen.seed) for old, new in given + known]
+    own = [Project(*pair, chosen.keys, chosen.seed, chosen.folder) for pair in given]
+    known = projects() if chosen.projects else ()
+    return [*own, *(Project(*fetched(p), chosen.keys, chosen.seed, p.folder) for p in known)]
 
 
 def _others(chosen: argparse.Namespace) -> dict[str, Other]:
     made: dict[str, Other] = {}
+    model = chosen.model[0] if chosen.model else None
     if chosen.read_anew:
-        made[READ_ANEW] = read_anew(chosen.model, chosen.seed)
+        made[READ_ANEW] = read_anew(model, chosen.seed)
     if chosen.llama:
-        made[PEER] = LlamaServer(chosen.model)
+        made[PEER] = LlamaServer(model)
     return made
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:
     """The server's settings. What it is compared with reads no other files, and so does it then."""
-    options: dict[str, Any] = {"model": str(chosen.model.resolve())} if chosen.model else {}
-    if chosen.read_anew or chosen.llama:
-        options["workspaceTokens"] = 1  # 0 would be as many as help
-    return options
+    alone = chosen.read_anew or chosen.llama
+    return {"workspaceTokens": 1} if alone else {}  # 0 would be as many as help
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,7 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--old", type=Path, action="append", default=[], help="the release edited")
     add("--new", type=Path, action="append", default=[], help="the release arrived at")
     add("--projects", action="store_true", help="those of projects.toml, fetched once")
-    add("--model", type=Path, help="a model folder; without it, the embedded model")
+    add("--folder", default="", help="with --old: what has the source, where there is more")
+    add("--model", type=Path, action="append", default=[], help=MODEL_HELP)
     add("--keys", type=int, default=KEYSTROKES, help="keystrokes per project; 0 for all")
     add("--seed", type=int, default=SEED, help="of the chance in the trace")
     add("--read-anew", action="store_true", help="compare with an engine that keeps no state")

@@ -32,7 +32,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an engine made of one trace; `cpu_s` is None where it is not known."""
+    """What an engine made of one trace; what is not known is None."""
 
     costs: tuple[Cost, ...]
     keystrokes: int
@@ -40,6 +40,13 @@ class Outcome:
     accepted: Counter[str] = field(default_factory=Counter)  # by form
     pauses: int = 0
     pauses_without_end: int = 0  # the server did not say in time that it was done
+    resident_bytes: int | None = None  # at the end
+
+
+def resident_mib(outcomes: Sequence[Outcome]) -> float | None:
+    """The most memory that a server had at the end of a trace; None where it is not known."""
+    known = [each.resident_bytes for each in outcomes if each.resident_bytes is not None]
+    return max(known) / (1 << 20) if known else None
 
 
 def outcome(played: Played) -> Outcome:
@@ -51,6 +58,7 @@ def outcome(played: Played) -> Outcome:
         Counter(action.form.value for action in played.actions if action.form),
         sum(step.kind is Kind.PAUSE for step in played.steps),
         sum(not step.over for step in played.steps),
+        played.resident_bytes,
     )
 
 

@@ -17,7 +17,7 @@ from stateline.model.tokenizer import Tokenizer
 
 from .costs import Outcome, outcome
 from .peers import asked
-from .player import Played, play
+from .player import Played, PlayError, play
 from .questions import Prompts, Question, questions
 from .releases import changes, texts
 from .reread import Forgetful, reread
@@ -35,6 +35,7 @@ class Project:
     new: Path
     keys: int
     seed: int
+    folder: str = ""  # of both releases that has their source; empty: all
 
 
 class Other(Protocol):
@@ -46,15 +47,60 @@ class Other(Protocol):
 def replayed(
     project: Project,
     command: Sequence[str],
+    models: Mapping[str, Path | None],
     options: dict[str, Any],
     others: dict[str, Other],
+    turn: int = 0,
 ) -> dict[str, Outcome]:
-    """The outcomes of one project's trace by engine; raises what reading and playing raise."""
-    before = texts(project.old)
-    played = played_on(project, command, options, before)
-    ours = outcome(played)
-    told = list(questions(before, played.actions))
-    return {OURS: ours, **{name: other(told, ours) for name, other in others.items()}}
+    """The outcomes of one project's trace by engine; raises what reading and playing raise.
+
+    Others are told what the last model's server was asked.
+    """
+    played = beside(project, command, models, options, turn)
+    outcomes = {name: outcome(each) for name, each in played.items()}
+    *_, last = models
+    told = list(questions(texts(project.old, project.folder), played[last].actions))
+    theirs = {name: other(told, outcomes[last]) for name, other in others.items()}
+    return outcomes | theirs
+
+
+def beside(
+    project: Project,
+    command: Sequence[str],
+    models: Mapping[str, Path | None],
+    options: dict[str, Any],
+    turn: int,
+) -> dict[str, Played]:
+    """The server's play of one project's trace with each of some models, by name.
+
+    Whose turn is first goes round with `turn`, for the machine's moods come and go.
+    """
+    before = texts(project.old, project.folder)
+    names = list(models)
+    first = turn % len(names)
+    played = {
+        name: played_on(project, command, {**options, **served(models[name])}, before)
+        for name in (*names[first:], *names[:first])
+    }
+    return {name: played[name] for name in names}
+
+
+def named(folders: Sequence[Path]) -> dict[str, Path | None]:
+    """Model folders by the names that tables give them; the embedded model where there is none.
+
+    Raises PlayError where two have one name.
+    """
+    if len(folders) < 2:
+        return {OURS: folders[0] if folders else None}
+    found: dict[str, Path | None] = {folder.resolve().name: folder for folder in folders}
+    if len(found) < len(folders):
+        raise PlayError("Two --model folders have one name, and tables tell them by it.")
+    return found
+
+
+def served(model: Path | None) -> dict[str, str]:
+    """The server's setting for a model folder, or for none."""
+    return {"model": str(model.resolve())} if model else {}
 
 
 def played_on(
@@ -62,7 +108,9 @@ def played_on(
 ) -> Played:
     """The server's play of one project's trace, on the texts of the old release."""
     chance = Random(project.seed)
-    actions = shortened(trace(changes(project.old, project.new), chance), project.keys)
+    actions = shortened(
+        trace(changes(project.old, project.new, project.folder), chance), project.keys
+    )
     return play(command, options, before, actions, Random(project.seed))
 
 

@@ -29,11 +29,13 @@ from stateline.model.training.sources import CorpusError
 
 from .actions import Action, Kind, Page
 from .costs import Cost, costs
+from .engines import served
 from .keyboard import typed
 from .player import Player, PlayError, serving, usages
 from .projects import CACHE, fetched, projects
 from .releases import ReleaseError, texts
 from .report import as_json
+from .targets import OURS
 
 SIZES_TOKENS = tuple(size << 10 for size in (1, 4, 16, 64, 128))
 MOST_RATIO = 1.15  # of the largest size to the smallest
@@ -76,7 +78,9 @@ def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER
     chosen = _parser().parse_args(arguments)
     console = Console(stderr=True)
     try:
-        found = swept(command, chosen.model, chosen.tokens or SIZES_TOKENS, chosen.rounds, console)
+        models = {OURS: chosen.model}
+        sizes = chosen.tokens or SIZES_TOKENS
+        found = swept(command, models, sizes, chosen.rounds, console)[OURS]
     except FAILURES as error:
         raise SystemExit(str(error)) from None
     _show(found, console)
@@ -89,29 +93,37 @@ def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER
 
 def swept(
     command: Sequence[str],
-    model: Path | None,
+    models: Mapping[str, Path | None],
     sizes: Sequence[int],
     rounds: int,
     console: Console,
-) -> list[Flat]:
-    """Every size so many times; raises one of FAILURES."""
-    options = {"model": str(model.resolve())} if model else {}
+) -> dict[str, list[Flat]]:
+    """Every size so many times, by model; raises one of FAILURES."""
     before, written, others = source()
-    tokenizer = Tokenizer.load(tokenizer_path(model or PRETRAINED))
-    found: dict[int, list[Round]] = {size: [] for size in sizes}
+    workspaces = {
+        (name, size): around(before, others, size, Tokenizer.load(_tokenizer(model)))
+        for name, model in models.items()
+        for size in sizes
+    }
+    found: dict[tuple[str, int], list[Round]] = {side: [] for side in workspaces}
     for number in range(rounds):  # in turns, for the machine's moods come and go
-        for size in sizes:
-            with console.status(f"round {number + 1}, {size} tokens of context"):
-                workspace = around(before, others, size, tokenizer)
-                found[size].append(measured(command, options, workspace, written, size))
-    return [summed(size, of) for size, of in found.items()]
+        for (name, size), workspace in workspaces.items():
+            with console.status(f"round {number + 1}, {name}, {size} tokens of context"):
+                played = measured(command, served(models[name]), workspace, written, size)
+                found[name, size].append(played)
+    return {name: [summed(size, found[name, size]) for size in sizes] for name in models}
+
+
+def _tokenizer(model: Path | None) -> Path:
+    return tokenizer_path(model or PRETRAINED)
 
 
 def source() -> tuple[str, str, str]:
     """The open file's text, what is typed at its end, and the text of all other files."""
     known: dict[str, str] = {}
     for project in projects():
-        known |= texts(fetched(project)[1])
+        _, new = fetched(project)
+        known |= {path: text for path, text in texts(new).items() if path.endswith(".py")}
     rows = known.pop(OPEN).split("\n")
     first, last = OPEN_LINES
     before, after = "\n".join(rows[first:last]), "\n" + "\n".join(rows[last:])

@@ -1,14 +1,14 @@
 """Typing a known text as one does in an editor: closed brackets, typos, undone words, insertions.
 
-Owns what an editor adds to a key and what goes wrong between keys; which key comes next, with its
-automatic indentation, is the demo's `typist`. Knows no file and no server. Whatever happens on the
-way, what stands in the page at the end is the text.
+Owns what an editor adds to a key, by language, and what goes wrong between keys; which key comes
+next, with its automatic indentation, is the demo's `typist`. Knows no file and no server. Whatever
+happens on the way, what stands in the page at the end is the text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -20,6 +20,7 @@ from stateline.lsp_server.typist import (
     next_key,
     pressed,
 )
+from stateline.model.languages import PYTHON, language_of_path
 
 from .actions import Action, Edit, Kind, Page
 
@@ -31,6 +32,7 @@ LEAST_UNDONE = 3  # letters of a word that is undone
 INSERTED_LINES = 3
 _CLOSERS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'"}
 _QUOTES = frozenset("\"'")
+_STRINGS = _QUOTES | {"`"}
 _MAY_FOLLOW = frozenset(")]}>:;,.=\"' \t\n")  # right of what an editor closes
 _STRING_PREFIX = re.compile(r"(?<!\w)[fFrRbBuU]{1,2}$")
 _WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
@@ -38,10 +40,23 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
+class _Habits:
+    """What an editor adds in one language."""
+
+    closers: Mapping[str, str]
+    blocks_in_braces: bool  # Enter between two braces puts the second on a line of its own
+
+
+_PYTHON = _Habits(_CLOSERS, False)
+_BRACES = _Habits({**_CLOSERS, "`": "`"}, True)
+
+
+@dataclass(frozen=True)
 class _Typing:
     """How far one is. The page is `draft.before`, the cursor, `closers` and `draft.below`."""
 
     draft: Draft
+    habits: _Habits
     closers: str = ""  # put right of the cursor by the editor
     retyping: int = 0  # keys that were pressed once already
     run: int = 0  # letters typed in a row, one by one
@@ -50,14 +65,20 @@ class _Typing:
 def typed(page: Page, text: str, chance: Random) -> Iterator[Action]:
     """Type `text` at the page's cursor, key by key."""
     at = page.cursor
-    now = _Typing(Draft(page.text[:at], text, page.text[at:]))
+    habits = _PYTHON if language_of_path(page.path) in (PYTHON, None) else _BRACES
+    now = _Typing(Draft(page.text[:at], text, page.text[at:]), habits)
     while now.draft.left:
         if _undoes(now, chance):
             now = _with_word_undone(now)
             yield page.edited(Kind.UNDO, Edit(len(now.draft.before), page.cursor, ""))
         elif part := _inserted(now, chance):
-            yield page.edited(Kind.INSERT, Edit(page.cursor, page.cursor + len(now.closers), part))
-            now = _Typing(pressed(now.draft, accepting(part)))
+            here, line_break, below = now.closers.partition("\n")
+            yield page.edited(Kind.INSERT, Edit(page.cursor, page.cursor + len(here), part))
+            now = _Typing(pressed(now.draft, accepting(part)), habits, line_break + below)
+        elif brace := _below(now):
+            yield from page.moved(page.cursor + len(brace))
+            closers = now.closers.removeprefix(brace)
+            now = _Typing(pressed(now.draft, Key("End", 0, brace)), habits, closers)
         else:
             if slip := _slip(now, chance):
                 yield from _slipped(page, slip)
@@ -80,28 +101,44 @@ def _pressed(page: Page, now: _Typing, key: Key) -> tuple[_Typing, Action]:
     if new and new == closers[:1]:  # typed over
         end, closers, added = end + 1, closers[1:], ""
     else:
-        added = _closer(new, now)
+        added = _closer(new, now) or _parted(new, now)
         closers = added + closers
     kind = Kind.RETYPE if now.retyping else Kind.TYPE
     kind = kind if new else Kind.BACKSPACE
     action = page.edited(kind, Edit(start, end, new + added), start + len(new))
     run = now.run + 1 if new.isalpha() and not now.retyping else 0
     left = max(now.retyping - 1, 0) if new else now.retyping
-    return _Typing(pressed(now.draft, key), closers, left, run), action
+    return _Typing(pressed(now.draft, key), now.habits, closers, left, run), action
+
+
+def _parted(key: str, now: _Typing) -> str:
+    """What Enter between two braces puts right of the cursor, before the second one."""
+    row = now.draft.above.rpartition("\n")[2]
+    between = now.closers[:1] == "}" and row.rstrip().endswith("{")
+    if not (now.habits.blocks_in_braces and between and "\n" in key):
+        return ""
+    return "\n" + row[: len(row) - len(row.lstrip())]
+
+
+def _below(now: _Typing) -> str:
+    """The brace on the line below with all before it, once nothing is left to type above it."""
+    brace = now.closers[: now.closers.find("}") + 1]
+    done = brace.startswith("\n") and not now.draft.surplus and now.draft.left.startswith(brace)
+    return brace if done else ""
 
 
 def _closer(key: str, now: _Typing) -> str:
     """What the editor puts right of the cursor for this key."""
     before, after = now.draft.before, (now.closers or now.draft.below)[:1]
-    if key not in _CLOSERS or (after and after not in _MAY_FOLLOW):
+    if key not in now.habits.closers or (after and after not in _MAY_FOLLOW):
         return ""
+    if key in _STRINGS and now.closers and now.closers[0] in _STRINGS:
+        return ""  # an apostrophe, in a string
     if key in _QUOTES:
         touching = before[-1:].isalnum() or before[-1:] == "_" or before[-1:] in _QUOTES
-        if now.closers[:1] in _QUOTES and now.closers:
-            return ""  # an apostrophe, in a string
         if touching and not _STRING_PREFIX.search(before[-3:]):
             return ""
-    return _CLOSERS[key]
+    return now.habits.closers[key]
 
 
 def _without_closer(page: Page, now: _Typing) -> tuple[_Typing, Action]:

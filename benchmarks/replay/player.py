@@ -25,6 +25,7 @@ from stateline.lsp_server.demo import STATUS, USAGE
 
 from .acceptance import Typist
 from .actions import Action, Edit, Kind
+from .releases import language_id
 
 LOAD_DEADLINE_S, RUN_DEADLINE_S, PAUSE_DEADLINE_S = 300.0, 20.0, 120.0
 CACHE_VARIABLE = "XDG_CACHE_HOME"
@@ -65,12 +66,13 @@ class Usage:
 
 @dataclass(frozen=True)
 class Played:
-    """What came of one trace; `cpu_s` of the server after loading, None if not known here."""
+    """What came of one trace; what is not known on this system is None."""
 
     actions: tuple[Action, ...]  # as they were done, with what was accepted
     steps: tuple[Step, ...]
     usages: tuple[Usage, ...]
-    cpu_s: float | None
+    cpu_s: float | None  # of the server after loading
+    resident_bytes: int | None = None  # of the server at the end
 
 
 def play(
@@ -90,9 +92,10 @@ def play(
         done = tuple(_done(player, Typist(actions, texts, chance)))
         player.step(Action(Kind.PAUSE, "", 0))  # what the last action caused counts as well
         ended_s = cpu_seconds(client.connection.process.pid)
+        resident = resident_bytes(client.connection.process.pid)
     cpu_s = None if began_s is None or ended_s is None else ended_s - began_s
     did, steps = tuple(action for action, _ in done), tuple(step for _, step in done)
-    return Played(did, steps, usages(client.connection), cpu_s)
+    return Played(did, steps, usages(client.connection), cpu_s, resident)
 
 
 @contextlib.contextmanager
@@ -160,7 +163,7 @@ class Player:
         """Everything but the question."""
         client, named = self._client, {"textDocument": {"uri": uri}}
         if action.kind is Kind.OPEN:
-            client.open(uri, "python", self._texts[action.path])
+            client.open(uri, language_id(action.path), self._texts[action.path])
         elif action.kind is Kind.SAVE:
             _write(self._root / action.path, client.text(uri))
             client.connection.notify("textDocument/didSave", named)
@@ -221,6 +224,15 @@ def cpu_seconds(pid: int) -> float | None:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Of a running process, by /proc; None where there is none."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
         return None
 

@@ -1,6 +1,6 @@
 """The projects that are replayed by default, and their releases, fetched once and pinned by hash.
 
-Owns the reading of `projects.toml`. How a wheel is fetched and checked is `training.sources`'.
+Owns the reading of `projects.toml`. How a release is fetched and checked is `training.downloads`'.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from stateline.model.training.sources import Distribution, fetch
+from stateline.model.training.downloads import fetch
+from stateline.model.training.sources import Distribution
 
 TABLE = Path(__file__).with_name("projects.toml")
 SIDES = ("old", "new")
@@ -22,19 +23,23 @@ class Project:
 
     old: Distribution
     new: Distribution
+    folder: str = ""  # that has the source, where a release has more than that
 
 
 def projects(table: Path = TABLE) -> tuple[Project, ...]:
     """Those of a table, in its order."""
     rows = tomllib.loads(table.read_text(encoding="utf-8"))["project"]
     return tuple(
-        Project(*(Distribution(row["name"], licence=row["licence"], **row[side]) for side in SIDES))
+        Project(
+            *(Distribution(row["name"], licence=row["licence"], **row[side]) for side in SIDES),
+            row.get("folder", ""),
+        )
         for row in rows
     )
 
 
 def fetched(project: Project, cache: Path = CACHE) -> tuple[Path, Path]:
-    """The wheels of both releases; downloads what the cache lacks.
+    """The archives of both releases; downloads what the cache lacks.
 
     Raises CorpusError if that fails or brings something else than what is pinned.
     """

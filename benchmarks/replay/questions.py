@@ -18,6 +18,7 @@ from stateline.model.tokenizer import Tokenizer
 from benchmarks.peer.layouts import Layout, anchored, place
 
 from .actions import Action, Kind
+from .releases import language_id
 
 LINE_TOKENS = 48  # as many as the server writes of a line, at most
 CACHED = 250  # answers that llama.vim keeps
@@ -38,7 +39,8 @@ def questions(texts: Mapping[str, str], actions: Iterable[Action]) -> Iterator[Q
         if action.edit is not None:
             now[action.path] = action.edit.applied(now[action.path])
         if action.asks:
-            context = Context(now[action.path], action.cursor, action.path, "python")
+            language = language_id(action.path)
+            context = Context(now[action.path], action.cursor, action.path, language)
             yield Question(action.kind, context)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from rich.table import Table
 from stateline.lsp_server.tally import Spread
 
 from .actions import Kind
-from .costs import Cost, Outcome
+from .costs import Cost, Outcome, resident_mib
 from .targets import Verdict
 
 
@@ -47,6 +47,7 @@ class Report:
     unreported: int  # questions whose cost never came
     pauses: int
     pauses_without_end: int  # the server did not say in time that it was done
+    resident_mib: float | None  # the most at the end of a trace
 
 
 def report(outcomes: Sequence[Outcome]) -> Report:
@@ -65,6 +66,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
         sum(not cost.source for cost in found),
         sum(outcome.pauses for outcome in outcomes),
         sum(outcome.pauses_without_end for outcome in outcomes),
+        resident_mib(outcomes),
     )
 
 
@@ -96,6 +98,8 @@ def _without_nan(value: Any) -> Any:
 
 def show(reports: Mapping[str, Report], verdicts: Sequence[Verdict], console: Console) -> None:
     """For a person."""
+    if len(reports) > 1:
+        console.print(_beside(reports))
     for name, result in reports.items():
         console.print(_table(name, result))
         console.print(_summary(result), markup=False, highlight=False)
@@ -112,6 +116,35 @@ def _table(name: str, result: Report) -> Table:
     for kind, figures in result.kinds.items():
         table.add_row(kind, *_cells(figures))
     return table
+
+
+def _beside(reports: Mapping[str, Report]) -> Table:
+    """What tells the engines apart, in one table."""
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("ms to the answer", no_wrap=True)
+    for name in reports:
+        table.add_column(name, justify="right", no_wrap=True)
+    every = [kind.value for kind in Kind if any(kind in r.kinds for r in reports.values())]
+    for kind in every:
+        found = [r.kinds.get(kind) for r in reports.values()]
+        table.add_row(kind, *(_pair(f.answer_ms) if f else "none" for f in found))
+    for what, values in _SUMS.items():
+        table.add_row(what, *(_number(values(r)) for r in reports.values()))
+    return table
+
+
+_SUMS: Mapping[str, Callable[[Report], float | None]] = {
+    "tokens read, waiting": lambda r: sum(f.tokens_waiting_sum for f in r.kinds.values()),
+    "tokens read, later": lambda r: sum(f.tokens_background_sum for f in r.kinds.values()),
+    "CPU-s, 1,000 keys": lambda r: r.cpu_s_per_1000_keystrokes,
+    "resident MiB, at most": lambda r: r.resident_mib,
+}
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.1f}"
 
 
 def _cells(figures: Figures) -> tuple[str, ...]:
@@ -145,6 +178,8 @@ def _summary(result: Report) -> str:
         f"{waiting} tokens read while waiting and {later} later",
         f"{result.keystrokes} keystrokes; the engine's CPU per 1,000 of them: {cpu}",
     ]
+    if result.resident_mib is not None:
+        lines.append(f"{result.resident_mib:.0f} MiB resident at the end of a trace, at most")
     if result.accepted:
         forms = ", ".join(f"{count} by the {form}" for form, count in result.accepted.items())
         lines.append(f"accepted: {forms}")

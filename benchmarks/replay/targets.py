@@ -7,14 +7,15 @@ generated ones apart, over the questions that were not answered from what was al
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stateline.lsp_server.tally import Spread
 
 from .actions import Kind
-from .costs import Cost, Outcome
+from .costs import Cost, Outcome, resident_mib
 
 OURS, PEER = "stateline", "llama-server"
+JUMP_P95_MS, CPU_S_PER_1000_KEYS, RESIDENT_MIB = 100.0, 30.0, 200.0
 _TYPING = frozenset({Kind.TYPE, Kind.RETYPE})
 _JUMP, _SWITCH = frozenset({Kind.JUMP}), frozenset({Kind.SWITCH})
 LIMITS: Mapping[str, tuple[frozenset[Kind], int, int]] = {
@@ -42,16 +43,50 @@ class Verdict:
     met: bool | None
 
 
-def verdicts(outcomes: Mapping[str, Sequence[Outcome]]) -> list[Verdict]:
-    """Of all engines' outcomes, by name; those against an engine that is missing are left out."""
-    ours = outcomes[OURS]
-    found = [_limited(name, _waited(ours, kinds), *most) for name, (kinds, *most) in LIMITS.items()]
+def verdicts(
+    outcomes: Mapping[str, Sequence[Outcome]], models: Sequence[str] = (OURS,)
+) -> list[Verdict]:
+    """Of all engines' outcomes, by name; those against an engine that is missing are left out.
+
+    `models` are the engines that are judged; with several, each verdict names its own.
+    """
+    found = []
+    for model in models:
+        name = f"{model}, " if len(models) > 1 else ""
+        found += [replace(each, what=name + each.what) for each in _alone(outcomes[model])]
+    ours = outcomes[models[-1]]
     if (theirs := outcomes.get(PEER)) is not None:
         for name, (kinds, times) in TIMES_FEWER.items():
             sums = sum(_waited(ours, kinds)), sum(_waited(theirs, kinds))
             found.append(_fewer(name, *sums, times))
         found.append(_cheaper(_cpu_s(ours), _cpu_s(theirs)))
     return found
+
+
+def _alone(ours: Sequence[Outcome]) -> list[Verdict]:
+    """What is wanted of an engine whatever others do."""
+    found = [_limited(name, _waited(ours, kinds), *most) for name, (kinds, *most) in LIMITS.items()]
+    answers = [c.answer_ms for each in ours for c in each.costs if c.kind in _JUMP]
+    jumps_ms = Spread.of([ms for ms in answers if ms is not None])
+    cpu_s, keys = _cpu_s(ours), sum(outcome.keystrokes for outcome in ours)
+    return [
+        *found,
+        _at_most("a jump, p95", jumps_ms.p95 if jumps_ms.count else None, "ms", JUMP_P95_MS),
+        _at_most(
+            "per 1,000 keystrokes",
+            cpu_s / keys * 1000 if cpu_s is not None and keys else None,
+            "CPU-seconds",
+            CPU_S_PER_1000_KEYS,
+        ),
+        _at_most("resident at the end", resident_mib(ours), "MiB", RESIDENT_MIB),
+    ]
+
+
+def _at_most(name: str, value: float | None, unit: str, most: float) -> Verdict:
+    wanted = f"{unit} of at most {most:.0f}"
+    if value is None:
+        return Verdict(f"{name}: not known, {wanted}", None)
+    return Verdict(f"{name}: {value:.1f} {wanted}", value <= most)
 
 
 def _limited(name: str, tokens: Sequence[int], median: int, p95: int) -> Verdict:

@@ -6,7 +6,6 @@ long, and what is looked at. By /proc; where there is none, memory and CPU are n
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 from stateline.lsp_server.client import Client
 
-from benchmarks.replay.player import cpu_seconds
+from benchmarks.replay.player import cpu_seconds, resident_bytes
 
 from .workplace import Workplace, all_read, loaded
 
@@ -100,12 +99,3 @@ def _idle(client: Client, idle_s: float) -> float | None:
     time.sleep(idle_s)
     after = cpu_seconds(pid)
     return None if before is None or after is None else after - before
-
-
-def resident_bytes(pid: int) -> int | None:
-    """Of a running process, by /proc; None where there is none."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return None

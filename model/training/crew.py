@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 import torch.multiprocessing as multiprocessing
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..config import Mamba2Config
+from ..kernels import TORCH, Kernels
 from ..mamba2 import Mamba2
 from ..state import LayerState, RecurrentState
 
@@ -78,14 +78,17 @@ class Crew(ABC):
         self.board = board
         self.groups = len(board.losses)
 
-    def run(self) -> float:
-        """Fill the board from its chunks; the mean loss, and the mean gradient in row 0."""
+    def run(self) -> Tensor:
+        """Fill the board from its chunks; the mean loss (), and the mean gradient in row 0.
+
+        A GPU may still be at work when this returns.
+        """
         self._all_groups()
         total = self.board.gradients[0]
         for other in self.board.gradients[1:]:
             total += other
         total /= self.groups
-        return self.board.losses.mean().item()
+        return self.board.losses.mean()
 
     @abstractmethod
     def _all_groups(self) -> None:
@@ -93,9 +96,11 @@ class Crew(ABC):
 
 
 class _Alone(Crew):
-    def __init__(self, board: Board, model: Mamba2, *, compiled: bool) -> None:
+    def __init__(
+        self, board: Board, config: Mamba2Config, kernels: Kernels, *, compiled: bool
+    ) -> None:
         super().__init__(board)
-        self._worker = Worker(board, model, compiled=compiled)
+        self._worker = Worker(board, config, kernels, compiled=compiled)
 
     def _all_groups(self) -> None:
         for group in range(self.groups):
@@ -140,12 +145,19 @@ class _Several(Crew):
 
 
 @contextmanager
-def hired(board: Board, model: Mamba2, workers: int, *, compiled: bool) -> Iterator[Crew]:
-    """A crew of `workers` processes; of this one alone if that is 1."""
+def hired(
+    board: Board,
+    config: Mamba2Config,
+    workers: int,
+    *,
+    kernels: Kernels = TORCH,
+    compiled: bool = False,
+) -> Iterator[Crew]:
+    """A crew of `workers` processes; of this one alone, with any kernels, if that is 1."""
     if workers == 1:
-        yield _Alone(board, model, compiled=compiled)
+        yield _Alone(board, config, kernels, compiled=compiled)
         return
-    several = _Several(board, model.config, workers, compiled=compiled)
+    several = _Several(board, config, workers, compiled=compiled)
     try:
         yield several
     finally:
@@ -157,11 +169,7 @@ def hired(board: Board, model: Mamba2, workers: int, *, compiled: bool) -> Itera
 def _serve(board: Board, config: Mamba2Config, compiled: bool, orders: Any, done: Any) -> None:
     """A worker process: one group after another; a parent that was killed is noticed."""
     torch.set_num_threads(1)
-    with torch.device("meta"):
-        model = Mamba2(config)
-    model.to_empty(device="cpu")
-    _bind(model, board.weights)
-    worker = Worker(board, model, compiled=compiled)
+    worker = Worker(board, config, TORCH, compiled=compiled)
     parent = multiprocessing.parent_process()
     while parent is not None and parent.is_alive():
         with suppress(queue.Empty):
@@ -171,10 +179,16 @@ def _serve(board: Board, config: Mamba2Config, compiled: bool, orders: Any, done
 
 
 class Worker:
-    """A model whose weights and gradients are the board's."""
+    """A model of its own, whose weights and gradients are the board's."""
 
-    def __init__(self, board: Board, model: Mamba2, *, compiled: bool) -> None:
-        self._board, self._model = board, model
+    def __init__(
+        self, board: Board, config: Mamba2Config, kernels: Kernels, *, compiled: bool
+    ) -> None:
+        with torch.device("meta"):
+            model = Mamba2(config, kernels)
+        self._board = board
+        self._model = model.to_empty(device=board.weights.device).to(board.weights.dtype)
+        _bind(self._model, board.weights)
         self._loss: Callable[..., tuple[Tensor, Flat]] = loss_of
         if compiled:
             self._loss = torch.compile(loss_of, dynamic=False)
@@ -199,9 +213,7 @@ def loss_of(model: Mamba2, tokens: Tensor, flat: Flat, keep: Tensor) -> tuple[Te
     """tokens (b, l+1), keep (b,): nats per token, and the state after the first l."""
     state = _unflat(flat).scaled(keep)
     logits, state = model(tokens[:, :-1], state)
-    wide = torch.promote_types(logits.dtype, torch.float32)
-    loss = F.cross_entropy(logits.flatten(0, 1).to(wide), tokens[:, 1:].flatten())
-    return loss, _flat(state)
+    return model.kernels.cross_entropy(logits, tokens[:, 1:]), _flat(state)
 
 
 def _bind(model: Mamba2, weights: Tensor) -> None:

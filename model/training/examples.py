@@ -10,7 +10,7 @@ on from chunk to chunk, and is reset at random, so that empty and full states ar
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .. import fim
@@ -42,8 +42,9 @@ class Lane:
     """One stream; `chunk` is the only thing to call. Deterministic for its seed."""
 
     def __init__(
-        self, segments: Sequence[Sequence[SourceFile]], tokenizer: Tokenizer, mix: Mix, seed: str
+        self, segments: Iterable[Sequence[SourceFile]], tokenizer: Tokenizer, mix: Mix, seed: str
     ) -> None:
+        """`segments` are gone through again and again."""
         self._segments = segments
         self._tokenizer = tokenizer
         self._mix = mix
@@ -180,14 +181,13 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def segments_of(files: Sequence[SourceFile]) -> list[list[SourceFile]]:
-    """Consecutive files of one project in runs of about SEGMENT_CHARS."""
-    segments: list[list[SourceFile]] = [[]]
-    size = 0
-    for file in files:
-        if segments[-1] and size + len(file.text) > SEGMENT_CHARS:
-            segments.append([])
-            size = 0
-        segments[-1].append(file)
-        size += len(file.text)
-    return [s for s in segments if s]
+def runs_of(lengths: Sequence[int]) -> list[range]:
+    """Consecutive files of one project, by their characters, in runs of about SEGMENT_CHARS."""
+    runs: list[range] = []
+    start, size = 0, 0
+    for i, length in enumerate(lengths):
+        if i > start and size + length > SEGMENT_CHARS:
+            runs.append(range(start, i))
+            start, size = i, 0
+        size += length
+    return [*runs, range(start, len(lengths))] if lengths else []

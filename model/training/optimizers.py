@@ -1,6 +1,6 @@
 """Muon for the matrices of the layers, AdamW for everything else.
 
-Owns the update rules and the learning-rate schedule. Knows no model but its parameter names.
+Owns the update rules. Knows no model but its parameter names, and no schedule.
 Source of Muon: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks".
 """
 
@@ -65,17 +65,16 @@ class Muon(torch.optim.Optimizer):
             p.mul_(1 - lr * group["decay"]).add_(update, alpha=-lr * scale)
 
 
-def optimizers_for(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+def optimizers_for(
+    model: nn.Module, muon_lr: float, adam_lr: float, muon_decay: float = 0.01
+) -> list[torch.optim.Optimizer]:
     """Both optimizers over all parameters; biases, norms and rates are never decayed."""
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, p in model.named_parameters():
         (matrices if name.endswith("_proj.weight") else others).append(p)
-    adam = torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0)
-    return [Muon(matrices, lr=muon_lr), adam]
-
-
-def schedule(step: int, steps: int, warmup: int, decay: int) -> float:
-    """Warm up, stay, decay linearly to zero over the last `decay` of `steps`."""
-    falling = (steps - step) / decay if decay else float(step < steps)
-    return min(1.0, (step + 1) / warmup, max(0.0, falling))
+    on_gpu = all(p.is_cuda for p in others)
+    adam = torch.optim.AdamW(
+        others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0, fused=on_gpu or None
+    )
+    return [Muon(matrices, lr=muon_lr, decay=muon_decay), adam]

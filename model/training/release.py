@@ -22,7 +22,7 @@ from .curve import draw
 from .figures import progress
 from .judges import Steps
 from .learn import USUAL, Effort, learn
-from .trainer import AVERAGED
+from .run import AVERAGED
 
 WEIGHTS = "model.safetensors"
 

@@ -1,7 +1,7 @@
 """Train a model from shards of source text: one flat loop.
 
-Owns the loop, its log and its resuming. What a run is says `recipe`, what is trained on
-`examples`, who computes the gradients `crew`, how weights are updated `optimizers`. Knows no LSP
+Owns the loop, its log and what a new run begins with. What a run is says `recipe`, what is trained
+on `examples`, who computes the gradients `crew`, what a step changes and keeps `run`. Knows no LSP
 and no editor.
 
     stateline train model/training/smoke.toml --corpus build/corpus --out build/smoke
@@ -11,38 +11,39 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import shutil
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from ..config import Mamba2Config
 from ..dialects import huggingface_config
 from ..folder import tokenizer_path
+from ..kernels_ssd import Shape, best_kernels
+from ..languages import language_of_path
 from ..mamba2 import Mamba2
 from ..tokenizer import Tokenizer
 from ..torch_network import torch_tensors
 from .corpus import read
-from .crew import Board, Crew, hired, point_gradients_to
+from .crew import Board, Crew, hired
 from .examples import Mix
-from .feed import Chunk, feed, plans_of
-from .optimizers import optimizers_for, schedule
+from .feed import Chunk, Corpus, feed, plans_of
 from .recipe import Recipe
+from .run import RESUME, STABLE, Run, batch_of
 from .vocabulary import train_vocabulary
 
-AVERAGED = "averaged.safetensors"
-STABLE = "stable.safetensors"  # the run before its rate began to fall; longer runs go on from here
+GPU_WORKERS = 8  # processes that prepare text; a GPU takes in what six can make
+JUDGED_FILES = 20  # of each language, whose first JUDGED_CHARS are read while a run learns
+JUDGED_CHARS = 3_000
 
 
 def train(
@@ -51,173 +52,105 @@ def train(
     out: Path,
     *,
     start: Path | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     compiled: bool = False,
 ) -> None:
     """Run or resume `recipe`; everything it makes goes into `out`.
 
-    `start` is a model folder whose weights and tokenizer a new run begins with.
+    `start` is a model folder whose weights and tokenizer a new run begins with. Without `workers`
+    there is one process on a CPU, and eight prepare text for a GPU.
     """
     out.mkdir(parents=True, exist_ok=True)
+    console = Console()
     tokenizer = _tokenizer(recipe, corpus, out / "tokenizer.json", start)
     config = Mamba2Config(vocab_size=recipe.vocabulary, **recipe.model)
     (out / "config.json").write_text(json.dumps(huggingface_config(config), indent=1))
-    model = _new_model(config, recipe.seed, start)
-    plans = plans_of(
-        _shards(corpus), out / "tokenizer.json", recipe.lanes, Mix(**recipe.mix), recipe.seed
-    )
+    model = _new_model(config, recipe, start)
     board = Board.of(model, recipe.lanes, recipe.length, recipe.together)
+    on_cpu = board.weights.device.type == "cpu"
+    if workers is None:
+        workers = 1 if on_cpu else min(GPU_WORKERS, os.cpu_count() or 1)
     run = Run(recipe, model, board)
     run.resume(out)
+    # A GPU needs others to prepare its text; a CPU others to compute.
+    feeders, computing = (1, workers) if on_cpu else (workers, 1)
     check = _validation(corpus)
-    on_cpu = board.weights.device.type == "cpu"
     with (
-        # A GPU needs others to prepare its text; a CPU others to compute.
-        feed(plans, recipe.length, run.steps, 1 if on_cpu else workers) as chunks,
-        hired(board, model, workers if on_cpu else 1, compiled=compiled) as crew,
+        _chunks(recipe, corpus, out / "tokenizer.json", run, feeders) as chunks,
         (out / "log.jsonl").open("a") as log,
-        _progress() as progress,
     ):
-        task = progress.add_task("training", total=recipe.steps, completed=run.steps, loss=math.nan)
-        while run.steps < recipe.steps:
-            row = run.step(crew, next(chunks))
-            last = run.steps == recipe.steps
-            if check is not None and (run.steps % recipe.validate_every == 0 or last):
-                row |= run.validate(tokenizer, check)
-            log.write(json.dumps(row) + "\n")
-            log.flush()
-            progress.update(task, completed=run.steps, loss=run.recent_loss)
-            if run.steps % recipe.save_every == 0 or last:
-                run.save(out / "resume.safetensors")
-            if run.steps == recipe.steps - recipe.decay:
-                run.save(out / STABLE)
+        kernels, why = best_kernels(_shape(config, recipe), recipe.chunk, board.weights.device)
+        console.print(f"{kernels.name} kernels: {why}")
+        with (
+            hired(board, config, computing, kernels=kernels, compiled=compiled) as crew,
+            _progress(console) as progress,
+        ):
+            described = f"training, {kernels.name} kernels"
+            total = recipe.pace.total
+            task = progress.add_task(described, total=total, loss=math.nan, speed=0.0)
+            for row in _steps(run, recipe, crew, chunks, out, tokenizer, check):
+                log.write(json.dumps(row | {"kernels": kernels.name}) + "\n")
+                log.flush()
+                shown = {"loss": run.recent_loss, "speed": row["tokens_per_s"]}
+                progress.update(task, completed=run.at, **shown)
     run.export(out / "model.safetensors")
 
 
-class Run:
-    """What a step changes, and what of it is saved: weights, momenta, states, the step."""
-
-    def __init__(self, recipe: Recipe, model: Mamba2, board: Board) -> None:
-        self.steps = 0  # that are done
-        self.recent_loss = 0.0
-        self._recipe, self._model, self._board = recipe, model, board
-        self._optimizers = optimizers_for(model, recipe.muon_lr, recipe.adam_lr)
-        self._average = board.weights.clone() if recipe.average else None
-        self._tokens_seen, self._began = 0, 0.0
-
-    def step(self, crew: Crew, chunks: Sequence[Chunk]) -> dict[str, Any]:
-        """Learn from one chunk of every lane; returns the row of the log."""
-        recipe = self._recipe
-        if not self._tokens_seen:
-            self._began = time.monotonic()
-        rate = schedule(self.steps, recipe.steps, recipe.warmup, recipe.decay)
-        self._board.tokens.copy_(torch.tensor([tokens for tokens, _ in chunks]))
-        self._board.keep.copy_(torch.tensor([0.0 if fresh else 1.0 for _, fresh in chunks]))
-        loss = crew.run()
-        self._learn(rate)
-        self.steps += 1
-        self.recent_loss = 0.98 * self.recent_loss + 0.02 * loss if self.recent_loss else loss
-        self._tokens_seen += recipe.lanes * recipe.length
-        speed = self._tokens_seen / (time.monotonic() - self._began)
-        return {"step": self.steps, "loss": loss, "lr": rate, "tokens_per_s": round(speed, 1)}
-
-    def _learn(self, rate: float) -> None:
-        """One update along the gradient in the board's first row."""
-        recipe = self._recipe
-        gradient = self._board.gradients[0]
-        gradient *= torch.clamp(1 / (gradient.norm() + 1e-6), max=1.0)
-        point_gradients_to(gradient, self._model)
-        rates = (recipe.muon_lr * rate, recipe.adam_lr * rate)
-        for optimizer, lr in zip(self._optimizers, rates, strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            optimizer.step()
-        if self._average is not None:  # young averages forget faster: they began from noise
-            weight = 1 / min(recipe.average, self.steps + 1)
-            self._average.lerp_(self._board.weights, weight)
-
-    def validate(self, tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, float]:
-        """Bits per byte of `texts` now, and with the averaged weights."""
-        found = {"heldout_bits_per_byte": bits_per_byte(self._model, tokenizer, texts)}
-        if self._average is not None:
-            with self._averaged():
-                found["averaged_bits_per_byte"] = bits_per_byte(self._model, tokenizer, texts)
-        return found
-
-    def export(self, path: Path) -> None:
-        """The weights alone, as a model folder has them; the averaged ones beside, if any."""
-        _save(self._model.state_dict(), path, {"format": "pt"})
-        if self._average is not None:
-            with self._averaged():
-                _save(self._model.state_dict(), path.with_name(AVERAGED), {"format": "pt"})
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """The averaged weights in the place of those of the last step."""
-        assert self._average is not None
-        now = self._board.weights.clone()
-        self._board.weights.copy_(self._average)
-        try:
-            yield
-        finally:
-            self._board.weights.copy_(now)
-
-    def save(self, path: Path) -> None:
-        """Write all that `resume` needs; a file half written never takes the place of a whole."""
-        tensors = {f"model/{n}": t for n, t in self._model.state_dict().items()}
-        tensors |= {f"state/{i}": t for i, t in enumerate(self._board.states)}
-        if self._average is not None:
-            tensors["average"] = self._average
-        for k, optimizer in enumerate(self._optimizers):
-            for i, values in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer/{k}/{i}/{n}": t for n, t in values.items()}
-        recipe = self._recipe
-        plan = {"step": self.steps, "steps": recipe.steps, "decay": recipe.decay}
-        _save(tensors, path, {name: json.dumps(value) for name, value in plan.items()})
-
-    def resume(self, out: Path) -> None:
-        """Go on from what `save` wrote, if it did; the same losses follow as without a break.
-
-        A run whose rate had begun to fall, and that is now to be longer, goes on from before that.
-        """
-        path = out / "resume.safetensors"
-        if not path.exists():
-            return
-        with safe_open(path, "pt") as file:
-            plan = {name: json.loads(value) for name, value in file.metadata().items()}
-        falling = plan["step"] > plan["steps"] - plan["decay"]
-        another = plan["steps"] - plan["decay"] != self._recipe.steps - self._recipe.decay
-        if falling and another and (out / STABLE).exists():
-            path = out / STABLE
-        with safe_open(path, "pt") as file:
-            self.steps = json.loads(file.metadata()["step"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        self._load(tensors)
-
-    def _load(self, tensors: dict[str, Tensor]) -> None:
-        names = [name for name in tensors if name.startswith("model/")]
-        self._model.load_state_dict({n.removeprefix("model/"): tensors[n] for n in names})
-        for k, optimizer in enumerate(self._optimizers):
-            values: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in tensors.items():
-                if name.startswith(f"optimizer/{k}/"):
-                    _, _, i, key = name.split("/")
-                    values.setdefault(int(i), {})[key] = tensor
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": values, "param_groups": groups})
-        for k, state in enumerate(self._board.states):
-            state.copy_(tensors[f"state/{k}"])
-        if self._average is not None:
-            self._average.copy_(tensors.get("average", self._board.weights))
+def _steps(
+    run: Run,
+    recipe: Recipe,
+    crew: Crew,
+    chunks: Iterator[list[Chunk]],
+    out: Path,
+    tokenizer: Tokenizer,
+    check: Mapping[str, Sequence[str]],
+) -> Iterator[dict[str, Any]]:
+    """A row for each step until the run is at its end; it is saved on the way."""
+    pace, at, batch = recipe.pace, run.at, None
+    while at < pace.total:
+        row = run.learn(crew, batch or batch_of(next(chunks)))
+        batch = batch_of(next(chunks))  # while a GPU is still at work
+        row = run.done(row)
+        before, at = at, run.at
+        last = at >= pace.total
+        if check and (run.steps % recipe.validate_every == 0 or last):
+            row |= _validated(run, tokenizer, check)
+        yield row
+        if run.steps % recipe.save_every == 0 or last:
+            run.save(out / RESUME)
+        if before < pace.stays_until <= at:
+            run.save(out / STABLE)
 
 
-def _save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    temporary = path.with_suffix(".new")
-    whole = {
-        n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()
+def _chunks(
+    recipe: Recipe, corpus: Path, tokenizer: Path, run: Run, processes: int
+) -> AbstractContextManager[Iterator[list[Chunk]]]:
+    """The text of the steps that are still to do."""
+    # A run by the clock is never the same twice, so it need not go over what it has read before:
+    # it goes on with another order.
+    seed, skip = (recipe.seed, run.steps) if recipe.steps else (recipe.seed + run.steps, 0)
+    shards = _shards(corpus)
+    segments = Corpus.of(shards, by_language=bool(recipe.languages), processes=processes)
+    plans = plans_of(segments, tokenizer, recipe.lanes_of(), Mix(**recipe.mix), seed)
+    return feed(plans, recipe.length, skip, processes)
+
+
+def _validated(
+    run: Run, tokenizer: Tokenizer, texts: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Bits per byte now, by language if there are several, and with the averaged weights."""
+    everything = [text for some in texts.values() for text in some]
+    found: dict[str, Any] = {
+        "heldout_bits_per_byte": bits_per_byte(run.model, tokenizer, everything)
     }
-    save_file(whole, temporary, metadata=metadata)
-    temporary.replace(path)
+    if len(texts) > 1:
+        found["by_language"] = {
+            name: bits_per_byte(run.model, tokenizer, some) for name, some in texts.items()
+        }
+    if run.averages:
+        with run.averaged():
+            found["averaged_bits_per_byte"] = bits_per_byte(run.model, tokenizer, everything)
+    return found
 
 
 @torch.no_grad()
@@ -243,13 +176,31 @@ def _shards(corpus: Path) -> list[Path]:
     return shards
 
 
-def _new_model(config: Mamba2Config, seed: int, start: Path | None) -> Mamba2:
-    torch.manual_seed(seed)
+def _shape(config: Mamba2Config, recipe: Recipe) -> Shape:
+    """Of the scan in one backward pass."""
+    heads = (config.n_heads, config.headdim, config.n_groups, config.d_state)
+    return Shape(recipe.together, recipe.length, *heads)
+
+
+def _new_model(config: Mamba2Config, recipe: Recipe, start: Path | None) -> Mamba2:
+    torch.manual_seed(recipe.seed)
     model = Mamba2(config)
     torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
+    if recipe.quiet_start:
+        _quieten(model)
     if start is not None:
         model.load_state_dict({n: t.float() for n, t in torch_tensors(start, config).items()})
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _quieten(model: Mamba2) -> None:
+    """What a layer adds begins smaller the more layers there are (Radford et al. 2019, 2.3)."""
+    config = model.config
+    for name, weight in model.named_parameters():
+        if name.endswith("in_proj.weight"):
+            torch.nn.init.normal_(weight, std=0.6 * config.d_model**-0.5)
+        elif name.endswith("out_proj.weight"):
+            torch.nn.init.normal_(weight, std=(2 * config.n_layer * config.d_inner) ** -0.5)
 
 
 def _tokenizer(recipe: Recipe, corpus: Path, path: Path, start: Path | None) -> Tokenizer:
@@ -262,17 +213,25 @@ def _tokenizer(recipe: Recipe, corpus: Path, path: Path, start: Path | None) -> 
     return Tokenizer.load(path)
 
 
-def _validation(corpus: Path) -> list[str] | None:
-    """The first 3,000 characters of some held-out files, the same in every run."""
+def _validation(corpus: Path) -> dict[str, list[str]]:
+    """The beginnings of some held-out files by language, the same in every run."""
     files = [f for shard in sorted(corpus.glob("heldout/*.jsonl.gz")) for f in read(shard)]
     random.Random(0).shuffle(files)
-    return [f.text[:3000] for f in files[:20]] or None
+    found: dict[str, list[str]] = {}
+    for file in files:
+        language = language_of_path(file.path)
+        some = found.setdefault("other" if language is None else language.name, [])
+        if len(some) < JUDGED_FILES:
+            some.append(file.text[:JUDGED_CHARS])
+    return found
 
 
-def _progress() -> Progress:
+def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("[bold]{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} loss {task.fields[loss]:.3f}"),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} loss {task.fields[loss]:.3f}"),
+        TextColumn("{task.fields[speed]:,.0f} tokens/s"),
         TimeRemainingColumn(),
+        console=console,
     )

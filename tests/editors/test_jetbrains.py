@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,26 @@ BOX = (
     "import os\nimport sys\n\n\nclass Box:\n    def __init__(self, value, name):\n"
     "        self.value = value\n        self."
 )
+SCRIPT = (
+    "interface Box {\n  readonly value: number;\n  readonly name: string;\n}\n\n"
+    "export function box(value: number, name: string): Box {\n  return { value, name };\n}\n\n"
+    "export function other(value: number, name: string): Box {\n  return { value, "
+)
 
 
 def read(name: str) -> dict:
     return json.loads((TEMPLATE / name).read_text("utf-8"))
+
+
+def language_of(name: str) -> str:
+    """What LSP4IJ says that a file is, by the template's patterns."""
+    mappings = read("template.json")["fileTypeMappings"]
+    (found,) = (
+        mapping["languageId"]
+        for mapping in mappings
+        if any(fnmatch(name, pattern) for pattern in mapping["fileType"]["patterns"])
+    )
+    return found
 
 
 def command_of(system: str) -> list[str]:
@@ -51,9 +68,10 @@ def test_the_template_says_what_lsp4ij_reads():
     template = read("template.json")
     assert set(template) <= {"id", "name", "programArgs", "env", "fileTypeMappings"}
     assert template["env"] == {"includeSystemEnvironmentVariables": True, "variables": {}}
-    (mapping,) = template["fileTypeMappings"]
-    assert mapping["languageId"] == "python"
-    assert mapping["fileType"] == {"name": "Python", "patterns": ["*.py", "*.pyi"]}
+    for mapping in template["fileTypeMappings"]:
+        assert set(mapping) == {"fileType", "languageId"}
+        assert set(mapping["fileType"]) == {"name", "patterns"}
+    assert language_of("box.pyi") == "python"
     names = {"template.json", "initializationOptions.json", "README.md"}
     assert {file.name for file in TEMPLATE.iterdir()} == names
 
@@ -96,11 +114,12 @@ class Driven:
         """How many suggestions the server knows to be accepted."""
         return self("run", command="stateline.statistics")["result"]["accepted"]
 
-    def open(self, marked: str) -> None:
+    def open(self, marked: str, uri: str = URI) -> None:
         """A file that is on the disk like this, with a | where the caret is."""
         caret = marked.replace("\r", "").index("|")
         units = len(marked.replace("\r", "")[:caret].encode("utf-16-le")) // 2
-        self("open", uri=URI, text=marked.replace("|", ""), caret=units)
+        text, language = marked.replace("|", ""), language_of(uri.rpartition("/")[2])
+        self("open", uri=uri, text=text, caret=units, language=language)
 
     def close(self) -> None:
         self.process.stdin.close()
@@ -153,6 +172,15 @@ def test_typing_and_accepting(client: Driven):
     (item,) = client("ask")["variants"]
     assert client("accept", variant=0)["text"] == typed + item["insertText"]
     assert client.accepted() == accepted_before + 2
+
+
+@pytest.mark.parametrize("suffix", ["ts", "tsx", "mjs"])
+def test_typescript_and_javascript(client: Driven, suffix: str):
+    client.open(SCRIPT + "|", f"file:///tmp/box.{suffix}")
+    client("type", text="n")
+    (item,) = client("ask")["variants"]
+    assert item["insertText"].startswith("ame }")
+    assert client("accept", variant=0)["text"] == SCRIPT + "n" + item["insertText"]
 
 
 def test_a_closing_bracket_is_neither_doubled_nor_lost(client: Driven):

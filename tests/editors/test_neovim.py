@@ -23,6 +23,9 @@ README = ROOT / "editors" / "neovim" / "README.md"
 # What comes next is plain enough for a very small model.
 FUNCTIONS = [f"def add_{n}(a, b):\n    return a + b\n\n\n" for n in range(40)]
 WHOLE_TOKENS = 600
+SCRIPTS = [
+    f"export function add{n}(a: number, b: number) {{\n  return a + b;\n}}\n" for n in range(40)
+]
 LINE, BLOCK = "a, b):", "a, b):\n    return a + b"
 
 
@@ -48,9 +51,9 @@ def neovim(request, tmp_path_factory):
         yield terminal
 
 
-def written(terminal):
+def written(terminal, name="sample.py"):
     """The last lines of the file once it was written."""
-    before = terminal.home / "sample.py"
+    before = terminal.home / name
     time_ns = before.stat().st_mtime_ns
     terminal.press("Escape")
     terminal.type(":write")
@@ -89,6 +92,25 @@ def test_other_suggestions_are_shown_on_demand(neovim):
     neovim.press("C-]")
     neovim.wait(lambda: neovim.ghost() == "", "the ghost to hide")
     assert written(neovim).endswith("def sub_40(a")
+
+
+@pytest.mark.parametrize("name", ["sample.ts", "sample.tsx"])
+def test_typescript(neovim, name):
+    file = neovim.home / name
+    file.write_text("\n".join(SCRIPTS), encoding="utf-8")
+    neovim.press("Escape")
+    neovim.type(f":edit {file}")
+    neovim.press("Enter")
+    neovim.wait_for(f"{name} ")
+    neovim.press("G", "o")
+    neovim.type("export function add40(")
+    neovim.wait(lambda: neovim.ghost().startswith("a: number, b: number) {"), "a ghost")
+    neovim.press("Tab")
+    neovim.wait(lambda: neovim.ghost() == "", "the ghost to be text")
+    assert "\nexport function add40(a: number, b: number) {" in written(neovim, name)
+    neovim.type(":bwipeout")
+    neovim.press("Enter")
+    neovim.wait_for("sample.py ")
 
 
 def statistics(terminal):

@@ -14,6 +14,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
 from stateline.lsp_server.settings import Settings
 
 HERE = Path(__file__).parent
@@ -34,6 +35,18 @@ ACCOUNT = """\
 class Account:
     def __init__(self, owner, balance):
         self.owner = """
+COMPONENT = """\
+interface Props {
+  owner: string;
+  balance: number;
+}
+
+export function Header({ owner, balance }: Props) {
+  return <h1 title={owner}>{balance}</h1>;
+}
+
+export function Footer({ owner, balance }: Props) {
+  return <p title={"""
 CLASSES = "".join(f"{ACCOUNT}owner\n        self.balance = balance\n\n\n" for _ in range(16))
 WHOLE = "a, b:\n    return a + b"  # of which VS Code draws what it has not closed itself
 
@@ -139,6 +152,16 @@ def test_only_we_ask(editor, script):
     assert {each["context"]["triggerKind"] for each in one_shot} == {INVOKED}
 
 
+@pytest.mark.parametrize("suffix", ["ts", "tsx", "js", "jsx", "mjs", "cts"])
+def test_typescript_and_javascript(editor, script, suffix):
+    script.writes(["const add = (", ["a, b) => a + b;\n"]])
+    path = editor.open(f"add.{suffix}")
+    editor.type("const add = (")  # VS Code closes it
+    editor.wait_ghost("a, b => a + b;")
+    editor.press("Tab")
+    editor.wait_saved(path, "const add = (a, b) => a + b;")
+
+
 def test_manual_asks_only_when_told(editor, script):
     script.writes(["x = ", ["1\n"]])
     editor.open("manual.py")
@@ -156,13 +179,14 @@ def test_manual_asks_only_when_told(editor, script):
 
 def test_the_embedded_model(editor, real_server):
     editor.restart_with({"stateline.server.command": real_server.command}, real_server.pid)
-    path = editor.open("real.py", ACCOUNT[:-1])
-    editor.type(" ")
-    editor.wait_ghost("owner")
-    editor.type("ow")
-    editor.wait_ghost("ner")
-    editor.press("Tab")
-    editor.wait_saved(path, f"{ACCOUNT}owner")
+    for name, before, rest in (("real.py", ACCOUNT, "owner"), ("real.tsx", COMPONENT, "owner}")):
+        path = editor.open(name, before[:-1])
+        editor.type(before[-1])
+        editor.wait_ghost(rest)
+        editor.type("ow")
+        editor.wait_ghost(rest[2:])
+        editor.press("Tab")
+        editor.wait_saved(path, f"{before}{rest}")
 
 
 def test_the_embedded_model_is_killed_and_comes_back_warm(editor, real_server):

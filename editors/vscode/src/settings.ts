@@ -19,6 +19,8 @@ const FOR_SERVER = [
   "threads",
   "priority",
 ] as const;
+/** What Stateline knows by name; which of these its model knows, the server says. */
+const USUAL = ["javascript", "javascriptreact", "python", "typescript", "typescriptreact"];
 const SCHEMES = ["file", "untitled", "vscode-remote", "vscode-notebook-cell"];
 
 export function settings(): vscode.WorkspaceConfiguration {
@@ -29,11 +31,18 @@ export function trigger(): Trigger {
   return settings().get<Trigger>("trigger", "automatic");
 }
 
-/** The languages to complete in, by name: "*" stands for all that this VS Code knows. */
+/** Where to complete, as far as the user has said it. */
+function enable(): Record<string, boolean> {
+  return settings().get<Record<string, boolean>>("enable", {});
+}
+
+/** The languages to ask the server in: "*" stands for all that are not named. */
 export async function languages(): Promise<string[]> {
-  const enable = settings().get<Record<string, boolean>>("enable", {});
-  const known = enable["*"] ? await vscode.languages.getLanguages() : Object.keys(enable);
-  return known.filter((language) => language !== "*" && (enable[language] ?? true)).sort();
+  const said = enable();
+  const others = said["*"] ? await vscode.languages.getLanguages() : USUAL;
+  const known = [...(said["*"] === false ? [] : others), ...Object.keys(said)];
+  const wanted = known.filter((language) => language !== "*" && (said[language] ?? true));
+  return [...new Set(wanted)].sort();
 }
 
 export function selector(languageIds: readonly string[]): { scheme: string; language: string }[] {
@@ -46,11 +55,12 @@ export function activeLanguage(): string | undefined {
   return document && SCHEMES.includes(document.uri.scheme) ? document.languageId : undefined;
 }
 
-/** LSP's `initializationOptions`. */
+/** LSP's `initializationOptions`. Of languages the server decides where the user has not. */
 export function initializationOptions(languageIds: readonly string[]): Record<string, unknown> {
   const all = settings();
   const values = FOR_SERVER.map((name) => [name, all.get(name)] as const);
-  return { ...Object.fromEntries(values), languages: languageIds };
+  const chosen = Object.keys(enable()).length > 0 ? languageIds : [];
+  return { ...Object.fromEntries(values), languages: chosen };
 }
 
 /** Whether a change of settings is one that the server learns only when it starts. */

@@ -126,7 +126,8 @@ public final class Client implements LanguageClient {
         text = new StringBuilder(order.get("text").getAsString().replaceAll("\r\n?", "\n"));
         caret = order.get("caret").getAsInt();
         version = 1;
-        var item = new TextDocumentItem(uri, "python", version, text.toString());
+        var language = order.get("language").getAsString();
+        var item = new TextDocumentItem(uri, language, version, text.toString());
         server.getTextDocumentService().didOpen(new DidOpenTextDocumentParams(item));
     }
 

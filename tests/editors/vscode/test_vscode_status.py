@@ -10,6 +10,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
+import pytest  # noqa: E402
+from stateline.model.languages import LANGUAGES  # noqa: E402
+
 pytest_plugins = ["vscode_fixtures"]
 
 from patience import wait_until  # noqa: E402 - beside this file
@@ -58,7 +61,27 @@ def test_off_for_a_language(editor, script):
     editor.wait_status("Off for python")
     editor.choose("Turn On for python")
     editor.wait_status("Ready")
-    assert script.received("initialize")[-1]["initializationOptions"]["languages"] == ["python"]
+    assert told_languages(script) == sorted(id_ for each in LANGUAGES for id_ in each.ids)
+
+
+def told_languages(script):
+    return script.received("initialize")[-1]["initializationOptions"]["languages"]
+
+
+@pytest.mark.parametrize(
+    ("enable", "languages"),
+    [
+        ({}, []),  # which is for the server to say
+        ({"css": True, "javascript": False, "*": False}, ["css"]),
+        (
+            {"css": True, "javascript": False, "javascriptreact": False},
+            ["css", "python", "typescript", "typescriptreact"],
+        ),
+    ],
+)
+def test_which_languages_the_server_is_told(editor, script, enable, languages):
+    editor.restart_with({"stateline.enable": enable, "stateline.memoryMiB": 64}, script.pid)
+    assert told_languages(script) == languages
 
 
 def test_snooze(editor, script):

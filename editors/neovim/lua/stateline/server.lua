@@ -90,7 +90,7 @@ end
 function M.configure()
   local chosen = settings.chosen
   local sent = vim.tbl_extend('keep', { ghostText = true, editor = 'neovim' }, chosen.settings)
-  sent.languages = sent.languages or chosen.filetypes
+  sent.languages = sent.languages or settings.languages
   vim.lsp.config('stateline', {
     cmd = type(chosen.cmd) == 'table' and start or chosen.cmd,
     filetypes = chosen.filetypes,

@@ -3,7 +3,8 @@ local M = {}
 
 M.chosen = {
   cmd = { 'stateline', 'lsp' },
-  filetypes = { 'python' },
+  -- What Stateline knows by name; which of these its model knows, the server says.
+  filetypes = { 'python', 'typescript', 'typescriptreact', 'javascript', 'javascriptreact' },
   settings = {}, -- initializationOptions of the server
   auto_trigger = true, -- false: only the trigger key asks
   keymap = { -- each a key, a list of keys, or false
@@ -16,6 +17,9 @@ M.chosen = {
     trigger = '<M-\\>',
   },
 }
+
+--- The languages to complete in if the user has named any; else that is left to the server.
+M.languages = nil
 
 --- A sentence on the first name in `opts` that is no setting, or nil.
 local function unknown(opts, known, prefix)
@@ -31,6 +35,7 @@ end
 function M.choose(opts)
   local wrong = unknown(opts, M.chosen, '') or unknown(opts.keymap or {}, M.chosen.keymap, 'keymap.')
   M.chosen = vim.tbl_deep_extend('force', M.chosen, opts)
+  M.languages = opts.filetypes or M.languages
   return wrong
 end
 

@@ -1,18 +1,17 @@
-"""Imports: what a text imports, however broken it is, and in which files that stands."""
+"""Python's imports: what a text imports, however broken it is, and in which files that stands."""
 
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.lsp_server.imports import (
-    MAX_FILES,
+from stateline.lsp_server.imports import MAX_FILES, imported_files
+from stateline.lsp_server.lookup import Lookup
+from stateline.lsp_server.python_imports import (
     MAX_IMPORTS,
     MAX_NAMES,
     Import,
-    imported_files,
     read_imports,
-    source_folders,
 )
 
 ROOT = os.path.abspath(os.path.join(os.sep, "work", "project"))
@@ -81,7 +80,7 @@ def test_no_text_takes_long(text):
 def test_absolute_imports_start_at_the_folders_above_and_the_roots():
     [file] = at("tools/deep/a.py")
     other = os.path.abspath(os.path.join(os.sep, "other"))
-    assert source_folders(file, [ROOT, other]) == [
+    assert Lookup([ROOT, other]).source_folders(file) == [
         *at("tools/deep", "tools"),
         ROOT,
         *at("src", "lib"),
@@ -120,7 +119,7 @@ def test_absolute_imports_start_at_the_folders_above_and_the_roots():
 )
 def test_modules_are_found(text, there, found):
     [file] = at("pkg/sub/here.py")
-    assert imported_files(text, file, [ROOT], set(at(*there)).__contains__) == at(*found)
+    assert imported_files(text, file, Lookup([ROOT], set(at(*there)).__contains__)) == at(*found)
 
 
 @pytest.mark.parametrize(
@@ -140,19 +139,19 @@ def test_unusual_layouts_are_asked_for_by_tail(text, asked):
         seen.append(".".join(parts))
         return []
 
-    assert imported_files(text, *at("x/here.py"), [ROOT], lambda path: False, with_tail) == []
+    lookup = Lookup([ROOT], with_tail=with_tail)
+    assert imported_files(text, *at("x/here.py"), lookup) == []
     assert seen[: len(asked)] == asked
     assert bool(seen) == bool(asked)
 
 
 def test_of_several_with_a_tail_the_nearest_is_taken():
-    choices = at("a/model/engine.py", "x/y/model/engine.py")
-    found = imported_files(
-        "import p.model.engine", *at("x/here.py"), [ROOT], lambda path: False, lambda parts: choices
-    )
-    assert found == choices[1:]
+    choices = at("a/model/engine.py", "x/y/model/engine.py", "x/model/engine.ts")
+    lookup = Lookup([ROOT], with_tail=lambda parts: choices)
+    assert imported_files("import p.model.engine", *at("x/here.py"), lookup) == choices[1:2]
 
 
 def test_the_number_of_files_is_bounded():
     text = "\n".join(f"from p{i} import {', '.join('abcdefgh')}" for i in range(100))
-    assert len(imported_files(text, *at("here.py"), [ROOT], lambda path: True)) == MAX_FILES
+    lookup = Lookup([ROOT], lambda path: True)
+    assert len(imported_files(text, *at("here.py"), lookup)) == MAX_FILES
