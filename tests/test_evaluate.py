@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -86,6 +87,7 @@ def test_a_line_is_right_up_to_what_a_user_would_keep(truth, written, exact, rig
 def test_what_editors_close_is_not_kept():
     assert kept('print(f("x")) \n') == 'print(f("x'
     assert kept(")") == ""
+    assert kept("f(`x`)") == "f(`x"
     assert kept("a[0]:") == "a[0]:"
 
 
@@ -321,6 +323,16 @@ def test_languages_are_judged_apart(tmp_path: Path):
     assert {page.file.path for page in found[1].pages} == {file.path for file in scripts}
     assert found[1].mid_line[0].context.language == "javascript"
     assert found[1].tasks == []
+
+
+def ends(subject: Subject, case: int) -> None:
+    os._exit(1)
+
+
+def test_a_judge_that_ends_is_a_sentence(tmp_path: Path):
+    refused = pytest.raises(SystemExit, match="fewer --workers")
+    with judges_of(tiny_folder(tmp_path / "model"), steps, 2) as judges, refused:
+        judges.ask("x", ends, [1, 2, 3])
 
 
 def test_figures_do_not_depend_on_how_many_judge(tmp_path: Path):

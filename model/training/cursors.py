@@ -26,7 +26,7 @@ PAGE_CHARS = fim.WINDOW_CHARS // 2  # all cursors of a page are read from the sa
 CURSORS_PER_PAGE = 2  # of one kind; more are alike
 _DRAWS_PER_CURSOR = 20  # of random places in a page, before it counts as having none
 _COMMENTS = ("//", "/*", "*")  # where it is not Python
-_KEPT_ANYWAY = re.compile(r"[\s)\]}\"']*\Z")  # editors close these themselves
+_KEPT_ANYWAY = re.compile(r"[\s)\]}\"'`]*\Z")  # editors close these themselves
 
 
 @dataclass(frozen=True)
