@@ -15,7 +15,7 @@ READY := $(VENV)/.stateline-ready
 NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest lint typecheck replay soak builds vsix editors test-editors pictures format clean distclean
+.PHONY: help setup demo test pytest lint typecheck replay soak builds vsix editors kernels test-editors pictures format clean distclean
 
 help: ## Print this list
 	@echo 'Usage: make TARGET [VENV=folder] [PYTHON=python3.x]'
@@ -50,6 +50,9 @@ builds: $(READY) ## No compiler, old processors, one core, arm64: what CI runs a
 
 editors: $(READY) ## Put the editors of `make test-editors` into build/editors
 	$(BIN)/python tests/editors/install.py
+
+kernels: $(READY) ## Put mamba-ssm and Triton into build/kernels: its tests need no GPU, but 290 MB
+	$(BIN)/python .ci/install_kernels.py
 
 test-editors: editors ## Real VS Code, Neovim, Emacs, Helix and an LSP4J client
 	$(BIN)/python -m pytest tests/editors $(ARGS)

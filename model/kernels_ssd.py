@@ -13,7 +13,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec, module_from_spec
 from typing import Any
 
@@ -30,15 +30,19 @@ TOLERANCE = 0.05
 _FEW = 4  # configurations that are tried of each operation; all would take minutes to compile
 
 
-def ssd(scan: Scan) -> Kernels:
+def around(scan: Scan) -> Kernels:
     """All operations around such a `scan`; what they hand on is as narrow as what they get."""
-    return Kernels(
-        NAME,
-        torch.compile(_narrow_conv, dynamic=False),
-        scan,
-        torch.compile(rms_norm, dynamic=False),
-        torch.compile(_narrow_gated_norm, dynamic=False),
-        torch.compile(cross_entropy, dynamic=False),
+    return Kernels(NAME, _narrow_conv, scan, rms_norm, _narrow_gated_norm, cross_entropy)
+
+
+def compiled(kernels: Kernels) -> Kernels:
+    """The same, all but the scan compiled by torch, for one shape each."""
+    return replace(
+        kernels,
+        conv=torch.compile(kernels.conv, dynamic=False),
+        rms_norm=torch.compile(kernels.rms_norm, dynamic=False),
+        gated_norm=torch.compile(kernels.gated_norm, dynamic=False),
+        cross_entropy=torch.compile(kernels.cross_entropy, dynamic=False),
     )
 
 
@@ -153,7 +157,7 @@ def best_kernels(shape: Shape, chunk: int, device: torch.device) -> tuple[Kernel
         return TORCH, f"mamba-ssm's kernels cannot be used here ({type(error).__name__}: {error})"
     if not off < TOLERANCE:
         return TORCH, f"mamba-ssm's kernels compute something else than torch here ({off:.3f} off)"
-    return ssd(scan), f"they agree with torch's to {off:.1e}"
+    return compiled(around(scan)), f"they agree with torch's to {off:.1e}"
 
 
 def disagreement(scan: Scan, shape: Shape, dtype: torch.dtype, device: torch.device) -> float:
@@ -186,4 +190,4 @@ def _outputs_and_gradients(scan: Scan, inputs: tuple[Tensor, ...]) -> tuple[Tens
     y, after = scan(x, dt, A, B, C, D, state)
     weights = torch.linspace(-1, 1, y.numel(), device=y.device).view_as(y)
     loss = (y.float() * weights).sum() + after.sum()
-    return y, after, *torch.autograd.grad(loss, inputs)
+    return y.detach(), after.detach(), *torch.autograd.grad(loss, inputs)
