@@ -17,7 +17,8 @@ MOST_TOKENS = 64  # of one call
 MOST_THREADS = 64
 # For trials: "plain", "avx2" or "avx512" is then used, or with "none" no native library.
 ISA_VARIABLE = "STATELINE_ISA"
-KINDS = {"F32": 0, "BF16": 1, "I8": 2}  # of matrices, by safetensors' names
+ROWS = 16  # whose weights lie side by side where they are in blocks
+KINDS = {"F32": 0, "BF16": 1, "I8": 2, "I32": 3}  # of matrices, by safetensors' names
 
 
 class Matrix(Structure):

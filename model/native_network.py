@@ -1,7 +1,7 @@
 """A Mamba2 model computed by the native library: no torch, on a CPU.
 
 Owns `NativeNetwork`, its trails, and how weights are laid out for the library and kept
-alive. Matrices of floats are used where they lie, mapped from their file; those in 8-bit blocks are
+alive. Matrices of floats are used where they lie, mapped from their file; those in blocks are
 copied, rows side by side, and what they are multiplied with is rounded to 16 bits a number. Knows
 no text, no file format and no checkpoint.
 """
@@ -28,6 +28,7 @@ from .native_library import (
     KINDS,
     MOST_THREADS,
     MOST_TOKENS,
+    ROWS,
     Layer,
     Matrix,
     Model,
@@ -35,7 +36,7 @@ from .native_library import (
 )
 from .native_state import NativeState, native_state
 from .network import Arrays, State, is_state, state_bytes
-from .weights import Stored, load_tensors
+from .weights import WORD, Stored, load_tensors
 
 HELPFUL_THREADS = 16  # memory is the limit long before
 
@@ -284,17 +285,22 @@ class NativeNetwork:
 
     def _matrix(self, tensors: Mapping[str, Stored], name: str) -> Matrix:
         stored, bias = tensors[f"{name}.weight"], tensors.get(f"{name}.bias")
-        rows, cols = stored.array.shape
-        kind, data, scales = stored.dtype, stored.array, None
+        (rows, cols), data, scales = stored.array.shape, stored.array, None
+        kind = stored.dtype
         if kind not in KINDS:  # float16 and float64
             kind, data = "F32", _floats(stored)
-        if stored.scales is not None:
-            scales = self._pointer(_by_eight_rows(stored.scales.astype(np.float32), 1))
-            data = _by_eight_rows(data, 2)
+        elif kind == "I8":
+            data, scales = _by_rows(data, 2), _by_rows(stored.scales.astype(np.float32))
+        elif kind == "I32":
+            cols *= WORD
+            data, scales = _by_rows(data), _by_rows(stored.scales)
         data = np.ascontiguousarray(data)
-        self._kept.append(data)
-        bias_at = None if bias is None else self._vector(bias)
-        return Matrix(KINDS[kind], rows, cols, data.ctypes.data, scales, bias_at)
+        self._kept += [data, scales]
+        return Matrix(
+            KINDS[kind], rows, cols, data.ctypes.data,
+            None if scales is None else scales.ctypes.data,
+            None if bias is None else self._vector(bias),
+        )  # fmt: skip
 
     def _vector(self, stored: Stored) -> int:
         return self._pointer(_floats(stored))
@@ -306,13 +312,14 @@ class NativeNetwork:
         return int(copy.ctypes.data)
 
 
-def _by_eight_rows(numbers: NDArray[Any], together: int) -> NDArray[Any]:
-    """(rows, columns) as the library wants them: (rows / 8, columns / together, 8, together).
+def _by_rows(numbers: NDArray[Any], together: int = 1) -> NDArray[Any]:
+    """(rows, columns) as the library wants them: (rows / 16, columns / together, 16, together).
 
     The last rows are padded.
     """
-    padded = np.pad(numbers, ((0, -len(numbers) % 8), (0, 0)))
-    return padded.reshape(len(padded) // 8, 8, -1, together).transpose(0, 2, 1, 3)
+    padded = np.pad(numbers, ((0, -len(numbers) % ROWS), (0, 0)))
+    grouped = padded.reshape(len(padded) // ROWS, ROWS, -1, together).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(grouped)
 
 
 def _usable() -> int:

@@ -167,12 +167,18 @@ def torch_model(network: Network) -> Mamba2:
 
 
 def torch_tensors(folder: Path, config: Mamba2Config) -> dict[str, Tensor]:
-    """`weights.load_tensors` as tensors; matrices in 8-bit blocks come as float32 in memory."""
-    return {name: _tensor(stored) for name, stored in load_tensors(folder, config).items()}
+    """`weights.load_tensors` as tensors; matrices in blocks come as float32 in memory."""
+    return {name: tensor_of(stored) for name, stored in load_tensors(folder, config).items()}
 
 
-def _tensor(stored: Stored) -> Tensor:
-    tensor = torch.from_numpy(stored.array)
+def tensor_of(stored: Stored) -> Tensor:
+    """One of them."""
     if stored.scales is not None:
-        return dequantize(tensor, torch.from_numpy(stored.scales))
-    return tensor.view(torch.bfloat16) if stored.dtype == "BF16" else tensor
+        return dequantize(_floats_or_quants(stored.array), _floats_or_quants(stored.scales))
+    return _floats_or_quants(stored.array)
+
+
+def _floats_or_quants(array: NDArray[Any]) -> Tensor:
+    """As torch has it; 16 bits without a sign are those of a bfloat16."""
+    tensor = torch.from_numpy(array)
+    return tensor.view(torch.bfloat16) if array.dtype == np.uint16 else tensor

@@ -1,8 +1,11 @@
 """The tensors of a model folder, under their canonical names, checked before any is read.
 
 Owns the map of published names to mamba_ssm's, the check of names, shapes and types against a
-`Mamba2Config`, and what matrices in 8-bit blocks look like in a file: `X` (int8, same shape) and
-`X.scale` (float16, one per 32 columns). Knows no torch, no model class and no device.
+`Mamba2Config`, and what matrices in blocks look like in a file. With 8 bits: `X` (int8, same shape)
+and `X.scale` (float16, one per 32 columns). With 4 bits: `X` (int32, a word for 8 columns) and
+`X.scale` (bfloat16, one per 32 columns); of a word the lower half holds the columns 0, 2, 4 and 6,
+the lowest bits first, the upper half 1, 3, 5 and 7, each from -8 to 7. Knows no torch, no model
+class and no device.
 """
 
 from __future__ import annotations
@@ -24,8 +27,11 @@ from .folder import weight_files
 BLOCK = 32  # columns with one scale
 SCALE_SUFFIX = ".scale"
 
+WORD = 8  # columns in one word of a matrix in 4-bit blocks
+
 _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-_DTYPES = {**_FLOATS, "I8": "i1"}
+_DTYPES = {**_FLOATS, "I8": "i1", "I32": "<i4"}
+_BLOCKS = {"I8": (1, "F16"), "I32": (WORD, "BF16")}  # columns in one number, type of the scales
 _LENGTH_BYTES = 8  # of the header, in front of it
 _EMBEDDING, _HEAD = "backbone.embedding.weight", "lm_head.weight"
 _LFS_POINTER = b"version https://git-lfs"
@@ -35,9 +41,9 @@ _LFS_POINTER = b"version https://git-lfs"
 class Stored:
     """One tensor as its file has it."""
 
-    dtype: str  # by safetensors' names: F64, F32, F16, BF16, or I8 for a matrix in blocks
-    array: NDArray[Any]  # in the shape of the tensor; of BF16 the bits, as uint16
-    scales: NDArray[np.float16] | None = None  # of a matrix in blocks, in `scale_shape`
+    dtype: str  # by safetensors' names: F64, F32, F16, BF16; of a matrix in blocks I8 or I32
+    array: NDArray[Any]  # in the file's shape; of BF16 the bits, as uint16
+    scales: NDArray[Any] | None = None  # of a matrix in blocks, in `scale_shape`; as `array`
 
 
 def load_tensors(folder: Path, config: Mamba2Config) -> dict[str, Stored]:
@@ -165,15 +171,16 @@ def _instead(unknown: list[str]) -> str:
 
 
 def _is_blocks(stored: _Slice) -> bool:
-    return stored.dtype == "I8"
+    return stored.dtype in _BLOCKS
 
 
 def _check_tensor(
     folder: Path, name: str, shape: tuple[int, ...], stored: Mapping[str, _Slice]
 ) -> None:
     """Refuse a tensor of another shape than `shape`, or of a type that cannot be computed with."""
-    tensor = stored[name]
-    if tensor.shape != shape:
+    tensor, scales_shape = stored[name], scale_shape(shape)
+    columns, scales_type = _BLOCKS.get(tensor.dtype, (1, ""))
+    if tensor.shape != ((shape[0], shape[1] // columns) if len(shape) == 2 else shape):
         raise ModelFolderError(
             f"{folder} holds {name} with shape {tensor.shape}, but its config asks for {shape}; "
             "use the config that belongs to these weights."
@@ -181,15 +188,15 @@ def _check_tensor(
     if tensor.dtype in _FLOATS:
         return
     scales = stored.get(name + SCALE_SUFFIX)
-    if not _is_blocks(tensor) or scale_shape(shape) is None or scales is None:
+    if not _is_blocks(tensor) or scales_shape is None or scales is None:
         raise ModelFolderError(
             f"{folder} holds {name} in the type {tensor.dtype}, which Stateline does not read; "
             "choose the unquantised version of this model."
         )
-    if (scales.dtype, scales.shape) != ("F16", scale_shape(shape)):
+    if (scales.dtype, scales.shape) != (scales_type, scales_shape):
         raise ModelFolderError(
             f"{folder} holds {name}{SCALE_SUFFIX} as {scales.dtype} with shape {scales.shape}, but "
-            f"F16 with shape {scale_shape(shape)} is needed; quantise the model again."
+            f"{scales_type} with shape {scales_shape} is needed; quantise the model again."
         )
 
 

@@ -24,9 +24,11 @@ from stateline.model.mamba2 import Mamba2
 from stateline.model.native_library import ISA_VARIABLE, library
 from stateline.model.native_network import NativeNetwork
 from stateline.model.native_state import NativeState
-from stateline.model.quantize import dequantize, quantize
+from stateline.model.quantize import dequantize, quantize, quantize4
+from stateline.model.torch_network import tensor_of
 from stateline.model.weights import Stored, scale_shape
 
+KINDS = ["F32", "BF16", "I8", "I32"]
 NATIVE = library()
 SOURCES = Path(__file__).parents[1] / "model" / "native"
 PLAIN = Mamba2Config(d_model=32, n_layer=2, vocab_size=50, d_state=16, headdim=8)
@@ -68,6 +70,9 @@ def stored(config, kind="F32", seed=0):
         if kind == "I8" and scale_shape(tuple(weight.shape)):
             quants, scales = quantize(weight)
             found[name] = Stored("I8", quants.numpy(), scales.numpy())
+        elif kind == "I32" and scale_shape(tuple(weight.shape)):
+            quants, scales = quantize4(weight)
+            found[name] = Stored("I32", quants.numpy(), scales.view(torch.uint16).numpy())
         elif kind == "BF16":
             found[name] = Stored("BF16", weight.bfloat16().view(torch.uint16).numpy())
         else:
@@ -78,15 +83,8 @@ def stored(config, kind="F32", seed=0):
 def reference(config, tensors):
     """The same weights in torch, in float64."""
     made = model(config)
-    made.load_state_dict({name: as_tensor(each).double() for name, each in tensors.items()})
+    made.load_state_dict({name: tensor_of(each).double() for name, each in tensors.items()})
     return made
-
-
-def as_tensor(each):
-    tensor = torch.from_numpy(each.array)
-    if each.scales is not None:
-        return dequantize(tensor, torch.from_numpy(each.scales))
-    return tensor.view(torch.bfloat16) if each.dtype == "BF16" else tensor
 
 
 def network(config, tensors, threads=1):
@@ -112,7 +110,7 @@ def test_the_library_is_there_where_it_can_be_built():
 
 
 @needs_library
-@pytest.mark.parametrize("kind", ["F32", "BF16", "I8"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_logits_and_state_are_those_of_torch(isa, name, kind):
     config = CONFIGS[name]
@@ -121,7 +119,7 @@ def test_logits_and_state_are_those_of_torch(isa, name, kind):
     native = network(config, tensors)
     assert native.isa == isa
     logits, after = native.advance_all(tokens, native.zero_state(), 40)
-    blocks = kind == "I8" and scale_shape((1, config.d_model))
+    blocks = kind in ("I8", "I32") and scale_shape((1, config.d_model))
     # Activations of 16 bits are this far from floats; floats this far from float64. The logits of
     # these models go up to 15.
     tolerance = 5e-3 if blocks else 1e-4
@@ -135,7 +133,7 @@ def test_logits_and_state_are_those_of_torch(isa, name, kind):
 @given(st.data())
 def test_however_a_text_is_cut_the_bits_are_the_same(data):
     config = CONFIGS[data.draw(st.sampled_from(sorted(CONFIGS)))]
-    kind = data.draw(st.sampled_from(["F32", "BF16", "I8"]))
+    kind = data.draw(st.sampled_from(KINDS))
     native = network(config, stored(config, kind))
     tokens = some_tokens(config, data.draw(st.integers(1, 140)), data.draw(st.integers(0, 9)))
     whole, end = native.advance(tokens, native.zero_state())
@@ -149,11 +147,12 @@ def test_however_a_text_is_cut_the_bits_are_the_same(data):
 
 
 @needs_library
+@pytest.mark.parametrize("kind", ["I8", "I32"])
 @pytest.mark.parametrize("name", ["shipped", "odd"])
-def test_threads_change_no_bit(name):
+def test_threads_change_no_bit(name, kind):
     config, outcomes = CONFIGS[name], []
     for threads in (1, 2, 3):
-        native = network(config, stored(config, "I8"), threads)
+        native = network(config, stored(config, kind), threads)
         outcomes.append(native.advance(some_tokens(config, 20), native.zero_state()))
     for logits, state in outcomes[1:]:
         assert np.array_equal(logits, outcomes[0][0])
@@ -161,7 +160,7 @@ def test_threads_change_no_bit(name):
 
 
 @needs_library
-@pytest.mark.parametrize("kind", ["F32", "I8"])
+@pytest.mark.parametrize("kind", ["F32", "I8", "I32"])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_trail_leads_back_to_each_of_its_tokens(isa, name, kind):
     config = CONFIGS[name]
@@ -212,7 +211,7 @@ def test_a_trail_goes_on_as_if_what_was_undone_had_never_been_read(steps):
 
 
 @needs_library
-@pytest.mark.parametrize("kind", ["F32", "BF16", "I8"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_several_states_advance_as_each_does(threads, kind):
     config = CONFIGS["shipped"]
@@ -264,7 +263,7 @@ def test_tokens_out_of_range_are_refused(tokens):
 
 
 @needs_library
-@pytest.mark.parametrize("kind", ["F32", "I8"])
+@pytest.mark.parametrize("kind", ["F32", "I8", "I32"])
 def test_ten_thousand_tokens_do_not_drift(kind):
     config = CONFIGS["shipped"]
     tensors, tokens = stored(config, kind), some_tokens(config, 10_000)
@@ -278,7 +277,7 @@ def test_ten_thousand_tokens_do_not_drift(kind):
 
 @needs_library
 def test_what_is_not_a_number_is_not_hidden(isa):
-    for kind in ("F32", "I8"):
+    for kind in ("F32", "I8", "I32"):
         tensors = stored(PLAIN, kind)
         tensors["backbone.layers.0.norm.weight"].array[3] = np.nan
         native = network(PLAIN, tensors)
@@ -301,20 +300,21 @@ def test_huge_and_vanishing_states_are_read_like_torch_reads_them(isa):
         np.testing.assert_allclose(logits, wanted[0, -1].numpy(), atol=1e-3)
 
 
+def filled(array, noise):
+    """An array of the same type and shape, of these bits again and again."""
+    bits = np.resize(np.frombuffer(noise, np.uint8), array.nbytes)
+    return bits.view(array.dtype).reshape(array.shape)
+
+
 @needs_library
 @settings(max_examples=40, deadline=None)
-@given(st.binary(min_size=1, max_size=64), st.sampled_from(["F32", "BF16", "I8"]))
+@given(st.binary(min_size=1, max_size=64), st.sampled_from(KINDS))
 def test_no_weights_crash_it(noise, kind):
     """Whatever bits a file of the right shapes holds."""
     tensors = {}
     for name, each in stored(PLAIN, kind).items():
-        damaged = np.resize(np.frombuffer(noise, np.uint8), each.array.nbytes)
-        scales = each.scales
-        if scales is not None:
-            scales = np.resize(np.frombuffer(noise, np.uint8), scales.nbytes).view(np.float16)
-            scales = scales.reshape(each.scales.shape)
-        array = damaged.view(each.array.dtype).reshape(each.array.shape)
-        tensors[name] = Stored(each.dtype, array, scales)
+        scales = None if each.scales is None else filled(each.scales, noise)
+        tensors[name] = Stored(each.dtype, filled(each.array, noise), scales)
     with np.errstate(all="ignore"):
         native = network(PLAIN, tensors)
     logits, _ = native.advance([1, 2, 3, 4, 5, 6], native.zero_state())

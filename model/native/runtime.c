@@ -62,13 +62,15 @@ static void release(void *memory) {
 #endif
 }
 
-static int make_room(sl_runtime *runtime) {
+static int make_room(sl_runtime *runtime, int threads) {
     const sl_model *m = runtime->model;
     sl_run *run = &runtime->run;
     int64_t inner = (int64_t)m->n_heads * m->headdim, rows = SL_MOST_TOKENS;
     int64_t width = inner + 2 * (int64_t)m->n_groups * m->d_state, word = sizeof(float);
     int64_t widest = inner > m->d_model ? inner : m->d_model;
+    int64_t strips = threads * SL_STRIP_ROWS * (widest + SL_BLOCK);
     run->model = m;
+    run->widest = (int32_t)(widest + SL_BLOCK - 1) / SL_BLOCK * SL_BLOCK;
     run->barrier = sl_pool_barrier(runtime->pool);
     run->residual = room(rows * m->d_model * word);
     run->normed = room(rows * widest * word);
@@ -79,7 +81,9 @@ static int make_room(sl_runtime *runtime) {
     run->scanned = room(rows * widest * word);
     run->quants = room(rows * widest * (int64_t)sizeof(int16_t));
     run->quant_steps = room(rows * word);
-    return run->residual && run->normed && run->projected && run->mixed && run->steps &&
+    run->wide_weights = room(strips * (int64_t)sizeof(int16_t));
+    run->wide_scales = room(strips / SL_BLOCK * word);
+    return run->wide_weights && run->wide_scales && run->residual && run->normed && run->projected && run->mixed && run->steps &&
            run->decays && run->scanned && run->quants && run->quant_steps;
 }
 
@@ -87,8 +91,9 @@ void sl_close(sl_runtime *runtime) {
     if (runtime == NULL) return;
     sl_pool_close(runtime->pool);
     sl_run *run = &runtime->run;
-    void *all[] = {run->residual, run->normed,  run->projected, run->mixed,      run->steps,
-                   run->decays,   run->scanned, run->quants,    run->quant_steps};
+    void *all[] = {run->residual, run->normed,  run->projected,   run->mixed,
+                   run->steps,    run->decays,  run->scanned,     run->quants,
+                   run->quant_steps, run->wide_weights, run->wide_scales};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) release(all[i]);
     free(runtime);
 }
@@ -99,7 +104,7 @@ static sl_runtime *open_with(const sl_model *model, int32_t threads, const sl_is
     runtime->model = model;
     runtime->isa = isa;
     runtime->pool = sl_pool_open(threads);
-    if (runtime->pool != NULL && make_room(runtime)) return runtime;
+    if (runtime->pool != NULL && make_room(runtime, threads)) return runtime;
     sl_close(runtime);
     return NULL;
 }

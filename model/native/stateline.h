@@ -21,18 +21,26 @@
 #endif
 
 #define SL_MOST_TOKENS 64 /* of one call */
-#define SL_BLOCK 32       /* columns that share a scale, as in llama.cpp's q8_0 */
+#define SL_BLOCK 32       /* columns that share a scale */
+#define SL_ROWS 16        /* rows whose weights lie side by side where they are in blocks */
 
-enum sl_kind { SL_F32 = 0, SL_BF16 = 1, SL_Q8 = 2 };
+enum sl_kind {
+    SL_F32,
+    SL_BF16,
+    SL_Q8, /* blocks of 8 bits with a float32 scale, as in llama.cpp's q8_0 */
+    SL_Q4, /* blocks of 4 bits, -8 to 7, with a bfloat16 scale */
+};
 
 typedef struct {
     int32_t kind;        /* sl_kind */
-    int32_t rows, cols;  /* cols is a multiple of SL_BLOCK where it is quantised */
-    /* (rows, cols); of SL_Q8, pairs of columns of eight rows: (rows / 8, cols / 2, 8, 2), where
-       the last rows are padded. */
+    int32_t rows, cols;  /* cols is a multiple of SL_BLOCK where it is in blocks */
+    /* (rows, cols). In blocks, the last rows are padded: of SL_Q8, pairs of columns,
+       int8 (rows / SL_ROWS, cols / 2, SL_ROWS, 2); of SL_Q4, words of eight columns, uint32
+       (rows / SL_ROWS, cols / 8, SL_ROWS). Of such a word the lower 16 bits are columns 0, 2, 4
+       and 6, the lowest first, and the upper ones 1, 3, 5 and 7. */
     const void *data;
-    const float *scales; /* of SL_Q8: (rows / 8, cols / SL_BLOCK, 8) */
-    const float *bias;   /* (rows,) or NULL */
+    const void *scales; /* in blocks: (rows / SL_ROWS, cols / SL_BLOCK, SL_ROWS) */
+    const float *bias;  /* (rows,) or NULL */
 } sl_matrix;
 
 typedef struct {
@@ -80,6 +88,8 @@ EXPORT int32_t sl_replay(sl_runtime *runtime, const float *log, int32_t logged, 
 
 /* From here on, for the files of this library. */
 
+#define SL_STRIP_ROWS 32
+
 typedef struct {
     const sl_model *model;
     const int32_t *tokens; /* NULL: only the states, from the log */
@@ -98,6 +108,10 @@ typedef struct {
     float *scanned;     /* (l, d_inner) */
     int16_t *quants;    /* (l, d_inner), one row of activations in 16 bits */
     float *quant_steps; /* (l,) */
+    /* For each thread, rows of a matrix that are multiplied with several tokens. */
+    int16_t *wide_weights; /* (threads, SL_STRIP_ROWS * widest) */
+    float *wide_scales;    /* (threads, SL_STRIP_ROWS * widest / SL_BLOCK) */
+    int32_t widest;        /* columns of a matrix, a multiple of SL_BLOCK */
     struct sl_barrier *barrier;
 } sl_run;
 

@@ -11,9 +11,9 @@ enum { INNER = HEADS * P, CONV = INNER + 2 * GROUPS * N, ROWS = INNER + CONV + H
 enum { STATE = 3 * CONV + INNER * N, LOGITS = TOKENS * VOCAB, NUMBERS = ROWS * INNER };
 
 typedef struct {
-    int8_t quants[NUMBERS + 8 * INNER];
+    int8_t quants[NUMBERS + SL_ROWS * INNER];
     uint16_t halves[NUMBERS];
-    float floats[NUMBERS], scales[NUMBERS / SL_BLOCK + 8 * INNER], small[4 * CONV], A[HEADS];
+    float floats[NUMBERS], scales[NUMBERS / SL_BLOCK + SL_ROWS * INNER], small[4 * CONV], A[HEADS];
 } weights;
 
 static void make(weights *w) {
@@ -26,7 +26,7 @@ static void make(weights *w) {
         memcpy(&bits, &w->floats[i], sizeof bits);
         w->halves[i] = (uint16_t)(bits >> 16);
     }
-    for (int i = 0; i < NUMBERS / SL_BLOCK + 8 * INNER; i++) w->scales[i] = (float)(i % 7 + 1) / 1024.0f;
+    for (int i = 0; i < NUMBERS / SL_BLOCK + SL_ROWS * INNER; i++) w->scales[i] = (float)(i % 7 + 1) / 1024.0f;
     for (int i = 0; i < 4 * CONV; i++) w->small[i] = (float)(i % 11) / 8.0f - 0.5f;
     for (int i = 0; i < HEADS; i++) w->A[i] = -0.5f - (float)i;
 }
@@ -54,8 +54,8 @@ int sl_agrees_with_plain(const char *isa) {
     static weights w;
     static float after[2][STATE], logits[2][LOGITS];
     make(&w);
-    const void *data[] = {w.floats, w.halves, w.quants}; /* by kind */
-    for (int32_t kind = SL_F32; kind <= SL_Q8; kind++) {
+    const void *data[] = {w.floats, w.halves, w.quants, w.quants}; /* by kind */
+    for (int32_t kind = SL_F32; kind <= SL_Q4; kind++) {
         sl_layer layer = {
             .in_proj = {kind, ROWS, D, data[kind], w.scales, NULL},
             .out_proj = {kind, D, INNER, data[kind], w.scales, NULL},
