@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from stateline.model.training import sources
+from stateline.model.training import downloads
 from stateline.model.training.sources import CorpusError, is_held_out, licence_allowed
 
 from benchmarks.replay import __main__ as program
@@ -24,14 +24,14 @@ def test_the_projects_are_many_permissive_and_unknown_to_the_model():
 
 
 def test_what_is_fetched_is_what_is_pinned(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "_download", lambda dist, folder: None)
+    monkeypatch.setattr(downloads, "_bring", lambda wanted, cache: "it is gone")
     (project, *_) = projects()
-    with pytest.raises(CorpusError, match="correct the pin"):
+    with pytest.raises(CorpusError, match="it is gone"):
         fetched(project, tmp_path)
     folder = tmp_path / project.old.name
     folder.mkdir()
     (folder / project.old.file).write_bytes(b"other")
-    with pytest.raises(CorpusError, match="sha256"):
+    with pytest.raises(CorpusError, match="not the file that is pinned"):
         fetched(project, tmp_path)
     digest = "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa"  # of `other`
     known = replace(

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ JUDGING_MAX_MB = 1.0
 _AHEAD = 24  # sources that are cleaned before their turn
 
 Found = tuple[list[Candidate], Counter[Drop]]
+Arrived = tuple[Source, Found | None]  # None: it could not be had
 Listener = Callable[[str, int], None]
 
 
@@ -109,97 +111,106 @@ class _Assembly:
         self._out, self._cache, self._workers = out, cache, workers
         self._on_source = on_source
         self._built = Built()
-        self._judging, self._training = SeenLines(), SeenLines()
+        self._judging, self._training, self._library = SeenLines(), SeenLines(), SeenLines()
 
     def run(self, wanted: Manifest, names: Collection[str], max_bytes: int, unseen: Path) -> Built:
-        judges = [
+        heldout, learn, train = (
             [source for source in side if source.name in names]
-            for side in (wanted.heldout, wanted.learn)
-        ]
-        judged = [list(self._cleaned(side)) for side in judges]
-        for _, (found, _) in (each for side in judged for each in side):
-            for candidate in found:
-                self._judging.add(candidate.lines)
-        library = [telling_lines(text) for text in unseen_texts(unseen)]
-        for lines in library:
-            self._training.add(lines)
-        context = sorted(source.digest for side in judged for source, _ in side)
+            for side in (wanted.heldout, wanted.learn, wanted.train)
+        )
+        context = sorted(source.digest for source in (*heldout, *learn))
         keys = {source.stem: _key(source, max_bytes, context) for source in wanted.train}
-        train = [source for source in wanted.train if source.name in names]
-        self._train(train, keys, max_bytes)
-        kept = SeenLines()
-        for lines in library:
-            kept.add(lines)
-        seen = Seen(kept, other=self._training)
-        self._judge(HELDOUT, wanted.heldout, judged[0], seen, keys)
-        self._judge(LEARN, wanted.learn, judged[1], seen, keys)
+        index = _opened(self._out, keys)
+        finished = self._finished(index, keys)
+        missing = [source for source in train if source.stem not in finished]
+        # One stream, so that the training text is downloaded while judges are cleaned.
+        arriving = self._cleaned([*heldout, *learn, *missing])
+        judged = [list(islice(arriving, len(side))) for side in (heldout, learn)]
+        self._read_before(judged, finished, unseen)
+        for source in train:
+            if source.stem in finished:
+                self._end(source, finished[source.stem], self._built.train)
+        seen = Seen(self._training, other=self._judging)
+        for source, found in arriving:
+            if found is not None:
+                key = keys[source.stem]
+                shard = _written(source, found, key, self._out, seen, max_bytes)
+                index.add(shard)
+                self._end(source, shard, self._built.train)
+        seen = Seen(self._library, other=self._training)
+        context = sorted(shard.key for shard in self._finished(index, keys).values())
+        self._judge(self._out / HELDOUT, wanted.heldout, judged[0], context, seen)
+        self._judge(self._out / LEARN, wanted.learn, judged[1], context, seen)
         return self._built
 
-    def _train(self, wanted: Iterable[Source], keys: dict[str, str], max_bytes: int) -> None:
-        """Build what is missing; what is finished is only added to what was seen."""
-        index = _opened(self._out, keys)
-        finished = {name: shard for name, shard in index.shards.items() if _holds(shard, keys)}
-        finished = {n: s for n, s in finished.items() if shard_path(self._out, n).is_file()}
+    def _finished(self, index: Index, keys: dict[str, str]) -> dict[str, Shard]:
+        return {
+            name: shard
+            for name, shard in index.shards.items()
+            if keys.get(name) == shard.key and shard_path(self._out, name).is_file()
+        }
+
+    def _read_before(
+        self, judged: Iterable[Iterable[Arrived]], finished: Iterable[str], unseen: Path
+    ) -> None:
+        """Remember the lines of all that no text to train on may repeat."""
+        for _, found in (each for side in judged for each in side):
+            for candidate in found[0] if found else ():
+                self._judging.add(candidate.lines)
+        for text in unseen_texts(unseen):
+            lines = telling_lines(text)
+            self._training.add(lines)
+            self._library.add(lines)
         paths = [shard_path(self._out, name) for name in finished]
         for lines in self._workers.map(lines_of_shard, paths):
             self._training.add(lines)
-        wanted = list(wanted)
-        for source in wanted:
-            if source.stem in finished:
-                self._built.train.append(finished[source.stem])
-                self._on_source(source.stem)
-        seen = Seen(self._training, other=self._judging)
-        missing = [source for source in wanted if source.stem not in finished]
-        for source, found in self._cleaned(missing):
-            shard = _written(source, found, keys[source.stem], self._out, seen, max_bytes)
-            index.add(shard)
-            self._built.train.append(shard)
-            self._on_source(source.stem)
 
     def _judge(
         self,
-        side: str,
+        folder: Path,
         listed: Iterable[Source],
-        judged: Iterable[tuple[Source, Found]],
+        judged: Iterable[Arrived],
+        context: list[str],
         seen: Seen,
-        trained: dict[str, str],
     ) -> None:
-        """Write one folder of judges. What repeats training text cannot judge, so these depend on
+        """Write one folder of judges. What repeats training text cannot judge, so each depends on
         every shard that is trained on."""
-        folder, max_bytes = self._out / side, int(JUDGING_MAX_MB * 1e6)
-        context = sorted(
-            shard.key for shard in Index(self._out).shards.values() if _holds(shard, trained)
-        )
+        max_bytes = int(JUDGING_MAX_MB * 1e6)
         keys = {source.stem: _key(source, max_bytes, context) for source in listed}
         index = _opened(folder, keys)
+        into = self._built.heldout if folder.name == HELDOUT else self._built.learn
         for source, found in judged:
-            shard = _written(source, found, keys[source.stem], folder, seen, max_bytes)
-            index.add(shard)
-            (self._built.heldout if side == HELDOUT else self._built.learn).append(shard)
-            self._on_source(source.stem)
+            if found is not None:
+                shard = _written(source, found, keys[source.stem], folder, seen, max_bytes)
+                index.add(shard)
+                self._end(source, shard, into)
 
-    def _cleaned(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Found]]:
-        """Those that can be had, in order; the next ones are cleaned meanwhile."""
+    def _end(self, source: Source, shard: Shard, into: list[Shard]) -> None:
+        into.append(shard)
+        self._on_source(source.stem)
+
+    def _cleaned(self, sources: Iterable[Source]) -> Iterator[Arrived]:
+        """Each in order; the next ones are cleaned meanwhile."""
         pending: deque[tuple[Source, Future[Found]]] = deque()
         for source, archive in fetch_all(sources, self._cache):
             if isinstance(archive, CorpusError):
-                self._lack(source, archive)
+                found: Future[Found] = Future()
+                found.set_exception(archive)
             else:
-                pending.append((source, self._workers.submit(candidates, archive)))
+                found = self._workers.submit(candidates, archive)
+            pending.append((source, found))
             if len(pending) > _AHEAD:
-                yield from self._outcome(*pending.popleft())
+                yield self._outcome(*pending.popleft())
         for each in pending:
-            yield from self._outcome(*each)
+            yield self._outcome(*each)
 
-    def _outcome(self, source: Source, found: Future[Found]) -> Iterator[tuple[Source, Found]]:
+    def _outcome(self, source: Source, found: Future[Found]) -> Arrived:
         try:
-            yield source, found.result()
+            return source, found.result()
         except CorpusError as error:
-            self._lack(source, error)
-
-    def _lack(self, source: Source, error: CorpusError) -> None:
-        self._built.missing[source.stem] = str(error)
-        self._on_source(source.stem)
+            self._built.missing[source.stem] = str(error)
+            self._on_source(source.stem)
+            return source, None
 
 
 def lines_of_shard(path: Path) -> Lines:
@@ -212,10 +223,6 @@ def lines_of_shard(path: Path) -> Lines:
 def _key(source: Source, max_bytes: int, context: Iterable[str]) -> str:
     parts = [str(RULES), str(max_bytes), source.digest, *context]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _holds(shard: Shard, keys: dict[str, str]) -> bool:
-    return keys.get(shard.name) == shard.key
 
 
 def _opened(folder: Path, keys: dict[str, str]) -> Index:

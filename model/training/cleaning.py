@@ -128,7 +128,7 @@ def clean(path: str, data: bytes) -> SourceFile | Drop:
 
 
 def _drop_script(path: str, text: str) -> Drop | None:
-    if len(text) > MAX_CHARS:
+    if not MIN_CHARS <= len(text) <= MAX_CHARS:
         return Drop.SIZE
     if javascript.is_compiled(path, text):
         return Drop.COMPILED

@@ -97,9 +97,14 @@ def build_command(
         def on_source(stem: str, total: int) -> None:
             progress.update(task, advance=1, total=total, description=f"{stem:32.32}")
 
-        options = {"only": only or (), "max_mb": max_mb, "processes": processes}
         try:
-            built = build(manifest, out, cache, on_source=on_source, **options)
+            built = build(
+                *(manifest, out, cache),
+                only=only or (),
+                max_mb=max_mb,
+                processes=processes,
+                on_source=on_source,
+            )
         except CorpusError as error:
             console.print(f"[red]{error}")
             raise typer.Exit(1) from error

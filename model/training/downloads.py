@@ -21,7 +21,7 @@ from pathlib import Path
 from .sources import CorpusError, Distribution, Package, Source, matches
 
 AT_ONCE = 12  # clients that run side by side
-BATCH = 24  # pins that one of them is given: starting a client costs as much as ten of them
+BATCH = 48  # pins that one of them is given: starting a client costs as much as ten of them
 TIMEOUT_S = 900
 
 

@@ -23,7 +23,7 @@ HELDOUT = "heldout"  # the folder, inside the corpus, of shards that only judge
 LEARN = "learn"  # and of those from which what is beside the weights is learnt
 SUFFIX = ".jsonl.gz"
 INDEX = "index.jsonl"
-_COMPRESSION = 5
+_COMPRESSION = 3
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,9 @@ class Distribution:
 
     @property
     def is_well_formed(self) -> bool:
-        shapes = ((_WHEEL_NAME, self.name), (_WHEEL_VERSION, self.version))
-        shapes += ((_WHEEL_FILE, self.file), (_SHA256, self.sha256))
-        return all(shape.fullmatch(value) for shape, value in shapes)
+        names = ((_WHEEL_NAME, self.name), (_WHEEL_VERSION, self.version))
+        pinned = ((_WHEEL_FILE, self.file), (_SHA256, self.sha256))
+        return all(shape.fullmatch(value) for shape, value in (*names, *pinned))
 
 
 @dataclass(frozen=True)
