@@ -152,7 +152,7 @@ class _Reader:
 
     def _end_line(self, end: int) -> None:
         in_tag = len(self._stack) > 1 and self._stack[-2][0] == _TAG  # its strings have no end
-        if self._mode == _REGEX or (self._mode and self._mode in _STRING and not in_tag):
+        if self._mode and self._mode in _STRING and not in_tag:
             self._stack.pop()
             self._faults += 1
         self._comment = None
@@ -205,7 +205,9 @@ class _Reader:
             if whole := _WHOLE_REGEX.match(self._text, at):
                 return whole.end()
             if line_end < 0:
-                self._open(_REGEX, at)
+                self._open(
+                    _REGEX, at
+                )  # which is read again, from its line's start, if that goes on
         return at + 1
 
     def _is_before_value(self, at: int) -> bool:
