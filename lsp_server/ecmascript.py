@@ -47,6 +47,8 @@ _AT_MARGIN = re.compile(
     re.MULTILINE,
 )
 
+_NEAR_CHARS = 1_500  # where that line mostly is
+
 Open = tuple[str, int]  # what is awaited, and where it was opened; -1: before all that counts
 
 
@@ -82,17 +84,26 @@ def read(text: str, jsx: bool = True) -> EcmaBrackets:
 def read_line(prefix: str, jsx: bool) -> EcmaBrackets:
     """Read the cursor's line up to the cursor; brackets that were opened above do not count."""
     line = cursor_line(prefix)
-    return _above(prefix[: len(prefix) - len(line)][-REACH_CHARS:], jsx).then(line)
+    above = prefix[max(0, len(prefix) - len(line) - REACH_CHARS) : len(prefix) - len(line)]
+    return _going_on(_from_margin(above), jsx).then(line)
 
 
 @lru_cache(maxsize=16)
-def _above(above: str, jsx: bool) -> EcmaBrackets:
+def _from_margin(above: str) -> str:
+    """The text from the last line that begins at the margin as only code does."""
+    for reach in (_NEAR_CHARS, REACH_CHARS):
+        start = max(0, len(above) - reach)
+        margin = [
+            match.start() for match in _AT_MARGIN.finditer(above, above.find("\n", start) + 1)
+        ]
+        if margin:
+            return above[margin[-1] :]
+    return above if len(above) < REACH_CHARS else ""  # which may begin anywhere
+
+
+@lru_cache(maxsize=16)  # while somebody types in a line, what is above it stays
+def _going_on(above: str, jsx: bool) -> EcmaBrackets:
     """What goes on where the cursor's line begins: a string, a comment, an element."""
-    margin = [match.start() for match in _AT_MARGIN.finditer(above)]
-    if margin:
-        above = above[margin[-1] :]
-    elif len(above) == REACH_CHARS:  # it may begin anywhere
-        above = ""
     stack = read(above, jsx).start.stack if above.endswith("\n") else ()
     start = _Start(stack=tuple((awaited, -1) for awaited, _ in stack))
     return EcmaBrackets("", start=start, jsx=jsx)

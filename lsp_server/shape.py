@@ -23,6 +23,7 @@ _PUNCTUATION = frozenset(",;:>")
 _CLOSING = frozenset(")]}\"'`;")
 # What a statement ends with at a line's end: a semicolon, or what might have one behind it.
 _STATEMENT_END = re.compile(r"([;)\]\w\"'`])[ \t]*$", re.MULTILINE)
+_JUDGED_CHARS = 2_000  # on either side of the cursor
 _FEW_STATEMENTS = 4  # fewer say nothing about a file's manner
 _HARDLY = 0.1  # of them
 
@@ -111,7 +112,8 @@ def _is_too_much(prefix: str, suffix: str, text: str) -> bool:
     """Whether the text is a line with a semicolon at its end, where others have none."""
     if "\n" in text or not text.endswith(";") or text.endswith(";;"):
         return False
-    ends = _STATEMENT_END.findall(prefix) + _STATEMENT_END.findall(suffix)
+    around = f"{prefix[-_JUDGED_CHARS:]}\n{suffix[:_JUDGED_CHARS]}"
+    ends = _STATEMENT_END.findall(around)
     return len(ends) >= _FEW_STATEMENTS and ends.count(";") <= _HARDLY * len(ends)
 
 
