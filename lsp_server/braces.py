@@ -46,8 +46,10 @@ def first_line(prefix: str, written: str, jsx: bool) -> Extent:
     end = written.find("\n")
     if end < 0:
         return Extent(len(written), False)
+    if written[:end].strip():
+        return Extent(end, True)
     statement = _Statement(prefix, written[:end], jsx)
-    if written[:end].strip() or statement.over:
+    if statement.over:
         return Extent(end, True)
     for row in rows_after(written, end):
         if not row.blank:

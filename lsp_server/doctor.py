@@ -77,8 +77,9 @@ def _trial(model: Path | None) -> dict[str, str]:
         f"wrote {usage.tokens_generated} in {usage.write_ms:.0f} ms"
     )
     advice = {"advice": f"[yellow]{escape(completer.advice)}[/]"} if completer.advice else {}
-    runtime = completer.runtime
-    return {"trial": sound, "runtime": runtime} | advice | _idle_library(runtime)
+    found = {"trial": sound, "runtime": completer.runtime}
+    known = {"languages": ", ".join(completer.profile.languages) or "all, for it names none"}
+    return found | known | advice | _idle_library(completer.runtime)
 
 
 def _idle_library(runtime: str) -> dict[str, str]:

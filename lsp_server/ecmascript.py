@@ -47,6 +47,8 @@ _AT_MARGIN = re.compile(
     re.MULTILINE,
 )
 
+_NEAR_CHARS = 1_500  # where that line mostly is
+
 Open = tuple[str, int]  # what is awaited, and where it was opened; -1: before all that counts
 
 
@@ -82,17 +84,26 @@ def read(text: str, jsx: bool = True) -> EcmaBrackets:
 def read_line(prefix: str, jsx: bool) -> EcmaBrackets:
     """Read the cursor's line up to the cursor; brackets that were opened above do not count."""
     line = cursor_line(prefix)
-    return _above(prefix[: len(prefix) - len(line)][-REACH_CHARS:], jsx).then(line)
+    above = prefix[max(0, len(prefix) - len(line) - REACH_CHARS) : len(prefix) - len(line)]
+    return _going_on(_from_margin(above), jsx).then(line)
 
 
 @lru_cache(maxsize=16)
-def _above(above: str, jsx: bool) -> EcmaBrackets:
+def _from_margin(above: str) -> str:
+    """The text from the last line that begins at the margin as only code does."""
+    for reach in (_NEAR_CHARS, REACH_CHARS):
+        start = max(0, len(above) - reach)
+        margin = [
+            match.start() for match in _AT_MARGIN.finditer(above, above.find("\n", start) + 1)
+        ]
+        if margin:
+            return above[margin[-1] :]
+    return above if len(above) < REACH_CHARS else ""  # which may begin anywhere
+
+
+@lru_cache(maxsize=16)  # while somebody types in a line, what is above it stays
+def _going_on(above: str, jsx: bool) -> EcmaBrackets:
     """What goes on where the cursor's line begins: a string, a comment, an element."""
-    margin = [match.start() for match in _AT_MARGIN.finditer(above)]
-    if margin:
-        above = above[margin[-1] :]
-    elif len(above) == REACH_CHARS:  # it may begin anywhere
-        above = ""
     stack = read(above, jsx).start.stack if above.endswith("\n") else ()
     start = _Start(stack=tuple((awaited, -1) for awaited, _ in stack))
     return EcmaBrackets("", start=start, jsx=jsx)
@@ -152,7 +163,7 @@ class _Reader:
 
     def _end_line(self, end: int) -> None:
         in_tag = len(self._stack) > 1 and self._stack[-2][0] == _TAG  # its strings have no end
-        if self._mode == _REGEX or (self._mode and self._mode in _STRING and not in_tag):
+        if self._mode and self._mode in _STRING and not in_tag:
             self._stack.pop()
             self._faults += 1
         self._comment = None
@@ -205,7 +216,9 @@ class _Reader:
             if whole := _WHOLE_REGEX.match(self._text, at):
                 return whole.end()
             if line_end < 0:
-                self._open(_REGEX, at)
+                self._open(
+                    _REGEX, at
+                )  # which is read again, from its line's start, if that goes on
         return at + 1
 
     def _is_before_value(self, at: int) -> bool:

@@ -312,6 +312,9 @@ def _whole_lines(generation: Generation, base: Context, start: int) -> Extent:
         closed = shape.is_closed(near(base)[0], written[: extent.end], syntax)
         return extent if closed else Extent(0, True)  # its lines are not what they seem
     partial = generation.done and generation.cut_short and not extent.finished
+    if partial and syntax.braces:
+        part = written[: extent.end + 1]
+        return Extent(shape.closed_part(near(base)[0], part, syntax), False)
     if not partial or written[extent.end : extent.end + 1] == "\n":
         return extent
     return Extent(max(written.rfind("\n", 0, extent.end), 0), False)

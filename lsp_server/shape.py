@@ -14,15 +14,16 @@ from dataclasses import dataclass
 
 from .babble import babbles
 from .brackets import Brackets
-from .lines import LONGEST_LINE, Extent, cursor_line, line_above, right_of_cursor
+from .lines import LONGEST_LINE, Extent, cursor_line, line_above, right_of_cursor, rows_after
 from .syntax import INDENTED, Syntax
 
 _SHORTEST_OVERLAP = 3  # characters of a line; shorter ones are the same by chance
 _CLOSERS_ONLY = re.compile(r"[)\]}\"'`;,:>\s]*")
 _PUNCTUATION = frozenset(",;:>")
-_CLOSING = frozenset(")]}\"'`")
+_CLOSING = frozenset(")]}\"'`;")
 # What a statement ends with at a line's end: a semicolon, or what might have one behind it.
 _STATEMENT_END = re.compile(r"([;)\]\w\"'`])[ \t]*$", re.MULTILINE)
+_JUDGED_CHARS = 2_000  # on either side of the cursor
 _FEW_STATEMENTS = 4  # fewer say nothing about a file's manner
 _HARDLY = 0.1  # of them
 
@@ -61,6 +62,20 @@ def is_closed(prefix: str, block: str, syntax: Syntax) -> bool:
     return len(read.awaited) <= len(line.awaited) and bool(read.quote) <= bool(line.quote)
 
 
+def closed_part(prefix: str, block: str, syntax: Syntax) -> int:
+    """Where a block is to end that was not written to its end: after the last whole line that
+    leaves no more open than its first one."""
+    end = found = max(block.find("\n"), 0)
+    read = syntax.read_line(prefix).then(block[:end])
+    most = len(read.awaited)
+    for row in rows_after(block, end)[:-1]:
+        read = read.then(block[end : row.end])
+        end = row.end
+        if len(read.awaited) <= most and not read.quote:
+            found = end
+    return found
+
+
 def first_line(prefix: str, written: str, syntax: Syntax = INDENTED) -> Extent:
     """Up to the end of the cursor's line; of the next one where that is a block's first."""
     return syntax.first_line(prefix, written)
@@ -81,6 +96,8 @@ def shape(prefix: str, suffix: str, text: str, syntax: Syntax = INDENTED) -> Sha
     text = _without_next_lines(prefix, text, below, syntax)
     if _CLOSERS_ONLY.fullmatch(rest):
         text = text.rstrip()
+    elif syntax.braces and not rest.lstrip().startswith("//"):
+        text = text.partition("\n")[0].removesuffix(";")  # the statement ends with the line
     if syntax.braces and _is_too_much(prefix, suffix, text):
         text = text[:-1]
     first = syntax.first_line(prefix, text + "\n").end
@@ -95,7 +112,8 @@ def _is_too_much(prefix: str, suffix: str, text: str) -> bool:
     """Whether the text is a line with a semicolon at its end, where others have none."""
     if "\n" in text or not text.endswith(";") or text.endswith(";;"):
         return False
-    ends = _STATEMENT_END.findall(prefix) + _STATEMENT_END.findall(suffix)
+    around = f"{prefix[-_JUDGED_CHARS:]}\n{suffix[:_JUDGED_CHARS]}"
+    ends = _STATEMENT_END.findall(around)
     return len(ends) >= _FEW_STATEMENTS and ends.count(";") <= _HARDLY * len(ends)
 
 

@@ -147,6 +147,10 @@ IF = "\n  a();\n  b();\n}"
         ('<p className="█">{a}</p>;', 'flex gap-2">{b}</p>;\nc();\n',
          '<p className="«flex gap-2»">{a}</p>;'),
         ("f('█', a);", "b', c, d);\ne();\n", "f('«b»', a);"),
+        ("const x = a ? █ : b;", "c;\nd();\n", "const x = a ? «c» : b;"),
+        ("const x = █ // why", "c;\nd();\n", "const x = «c;» // why"),
+        ("for (let i = 0; █; i++)", "i < n; i++) {\n  a();\n}\n\n",
+         "for (let i = 0; «i < n»; i++)"),
     ],
 )  # fmt: skip
 def test_the_block(marked, written, expected):

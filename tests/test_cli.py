@@ -84,6 +84,7 @@ def test_doctor_finds_the_embedded_model_sound():
     output = run("doctor")
     assert "sound" in output
     assert "native kernels" in output
+    assert "python, typescript, javascript" in output
 
 
 @pytest.mark.parametrize("isa", ["none", "sse9"])

@@ -188,6 +188,17 @@ def test_a_brace_that_is_opened_brings_its_block():
     check(generation("x = █", "a;", "\n", language="typescript"), "x = █", "a;")
 
 
+def test_of_a_block_without_an_end_what_is_closed_is_said():
+    pieces = ("\n  a(b => {", "\n    c();", "\n  });", "\n  d(e => {", "\n    g();", "\n    h")
+    run = generation("f() {█", *pieces, language="typescript")
+    run.stop.set()
+    check(run, "f() {█", "\n  a(b => {\n    c();\n  });", INVOKED)
+    nested = (f"\n{i * '  '}a(() => {{" for i in range(1, 9))
+    loop = generation("f() {█", *nested, language="typescript")
+    loop.stop.set()
+    check(loop, "f() {█", "\n  a(() => {", INVOKED)
+
+
 def test_of_a_block_that_comes_to_nothing_the_first_line_is_said():
     run = generation("x = █", "f(() => {", "\n  a(", "\n;", "\nb();\n", language="javascript")
     check(run, "x = █", "f(() => {", INVOKED)
