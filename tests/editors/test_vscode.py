@@ -176,17 +176,21 @@ def test_manual_asks_only_when_told(editor, script):
     editor.choose("Suggest While Typing")
 
 
-def test_the_embedded_model(editor, real_server):
+@pytest.mark.parametrize(
+    ("name", "before", "rest"),
+    [("real.py", ACCOUNT, "owner"), ("real.tsx", SCRIPT, "owner;")],
+    ids=["python", "typescript"],
+)
+def test_the_embedded_model(editor, real_server, name, before, rest):
     editor.restart_with({"stateline.server.command": real_server.command}, real_server.pid)
-    for name, before, rest in (("real.py", ACCOUNT, "owner"), ("real.tsx", SCRIPT, "owner;")):
-        path = editor.open(name, before[:-1])
-        editor.type(before[-1])
-        editor.wait_drawn_within(rest)
-        editor.type("ow")
-        editor.wait_drawn_within(rest[2:])
-        editor.press("Tab")
-        taken = (before + rest).encode()
-        wait_until(lambda path=path, taken=taken: path.read_bytes().startswith(taken), rest)
+    path = editor.open(name, before[:-1])
+    editor.type(before[-1])
+    editor.wait_drawn_within(rest)
+    editor.type("ow")
+    editor.wait_drawn_within(rest[2:])
+    editor.press("Tab")
+    taken = (before + rest).encode()
+    wait_until(lambda: path.read_bytes().startswith(taken), f"{rest} in the file")
 
 
 def test_the_embedded_model_is_killed_and_comes_back_warm(editor, real_server):

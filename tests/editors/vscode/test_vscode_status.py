@@ -82,7 +82,9 @@ def told_languages(script):
     ],
 )
 def test_which_languages_the_server_is_told(editor, script, enable, languages):
-    editor.restart_with({"stateline.enable": enable, "stateline.memoryMiB": 64}, script.pid)
+    before = len(script.received("initialize"))
+    editor.configure({"stateline.enable": enable, "stateline.memoryMiB": 64})
+    script.wait_received("initialize", before + 1)
     assert told_languages(script) == languages
 
 
