@@ -49,8 +49,7 @@ def _beside(file: str, suffixes: tuple[str, ...], lookup: Lookup) -> Iterator[st
         names = [each.format(name) for each in _TESTS[suffixes]]
         places = [os.path.join(folder, each) for each in names]
         places += [os.path.join(tests, each) for each in (*names, name)]
-    for place in places:
-        yield from filter(lookup.is_file, (place + suffix for suffix in suffixes))
+    yield from filter(None, (lookup.first(place, suffixes) for place in places))
 
 
 def _elsewhere(file: str, suffixes: tuple[str, ...], lookup: Lookup) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from .families import SCRIPT_SUFFIXES
 from .lookup import Lookup
@@ -92,11 +92,5 @@ def _module(place: str, lookup: Lookup) -> str | None:
     place = os.path.normpath(place)
     stem, suffix = os.path.splitext(place)
     if suffix in SCRIPT_SUFFIXES:
-        return lookup.first([stem + each for each in _WRITTEN_AS.get(suffix, (suffix,))])
-    return lookup.first(_with_endings(place)) or lookup.first(
-        _with_endings(os.path.join(place, "index"))
-    )
-
-
-def _with_endings(stem: str) -> Sequence[str]:
-    return [stem + each for each in _ENDINGS]
+        return lookup.first(stem, _WRITTEN_AS.get(suffix, (suffix,)))
+    return lookup.first(place, _ENDINGS) or lookup.first(os.path.join(place, "index"), _ENDINGS)

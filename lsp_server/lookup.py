@@ -29,18 +29,16 @@ class Lookup:
     # The folders of JavaScript's packages in the workspace, by their names.
     packages: Callable[[], Mapping[str, str]] = dict
 
-    def is_file(self, path: str) -> bool:
-        """Whether there is such a file, of the workspace's own making."""
-        root = self.root(path)
-        return root is not None and not is_installed(path, root) and self.exists(path)
+    def first(self, stem: str, endings: Sequence[str]) -> str | None:
+        """The first of a path's endings with which there is a file of the workspace's making."""
+        root = self.root(stem)
+        if root is None or stem == root or is_installed(stem, root):
+            return None
+        return next((path for each in endings if self.exists(path := stem + each)), None)
 
     def text(self, path: str) -> str | None:
         """A file's text; None if there is none, or none that may be read."""
         return None if self.root(path) is None else self.read(path)
-
-    def first(self, paths: Sequence[str]) -> str | None:
-        """The first of these that is a file."""
-        return next(filter(self.is_file, paths), None)
 
     def root(self, path: str) -> str | None:
         """The innermost folder of the workspace that a path lies in."""

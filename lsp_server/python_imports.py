@@ -93,8 +93,7 @@ def _targets(each: Import, file: str, bases: Sequence[str], lookup: Lookup) -> I
 
 
 def _module(base: str, parts: Sequence[str], lookup: Lookup) -> str | None:
-    stem = os.path.join(base, *parts)
-    return lookup.first([stem + ending for ending in _ENDINGS])
+    return lookup.first(os.path.join(base, *parts), _ENDINGS)
 
 
 def _by_tail(parts: Sequence[str], file: str, lookup: Lookup) -> str | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from itertools import islice
 
 from .counterparts import counterparts
 from .imports import imported_files
@@ -18,6 +19,8 @@ from .script_project import package_folders
 from .walk import Index
 
 MAX_ANSWERS = 256
+MAX_FOLDERS = 1000  # whose lists are kept
+MAX_LISTED = 10_000  # of a folder; of longer lists none is made
 
 
 class Relations:
@@ -28,7 +31,8 @@ class Relations:
     ) -> None:
         """`read` gives the text of a file that may be read, else None."""
         packages = cache(lambda: package_folders(index.packages, read))
-        self._lookup = Lookup(roots, os.path.isfile, read, index.with_tail, packages)
+        self._names = lru_cache(MAX_FOLDERS)(_names)
+        self._lookup = Lookup(roots, self._is_file, read, index.with_tail, packages)
         self._imports: dict[tuple[str, int], list[str]] = {}  # by path and hash of the text
 
     def imports(self, file: str, text: str) -> list[str]:
@@ -44,3 +48,19 @@ class Relations:
     def tests(self, file: str) -> list[str]:
         """The tests of a file, or what it tests."""
         return counterparts(file, self._lookup)
+
+    def _is_file(self, path: str) -> bool:
+        """Of a name a dozen variants are looked for in a folder, so it is looked through once."""
+        folder, name = os.path.split(path)
+        names = self._names(folder)
+        return (names is None or name in names) and os.path.isfile(path)
+
+
+def _names(folder: str) -> frozenset[str] | None:
+    """All that a folder holds, which is nothing if it cannot be read; None if that is too much."""
+    try:
+        with os.scandir(folder) as listing:
+            names = frozenset(entry.name for entry in islice(listing, MAX_LISTED + 1))
+    except (OSError, ValueError):
+        return frozenset()
+    return names if len(names) <= MAX_LISTED else None

@@ -54,10 +54,9 @@ def test_other_names_are_not_meant(file, there):
 
 
 def test_only_so_many():
-    several = [
-        f"a/foo.{kind}.{suffix}" for kind in ("test", "spec") for suffix in ("ts", "tsx", "js")
-    ]
-    assert found("a/foo.ts", *several) == several[:MAX_COUNTERPARTS]
+    beside = ["a/foo.test.ts", "a/foo.spec.tsx"]
+    below = ["a/__tests__/foo.test.js", "a/__tests__/foo.spec.js", "a/__tests__/foo.js"]
+    assert found("a/foo.ts", *beside, *below) == [*beside, *below][:MAX_COUNTERPARTS]
 
 
 @pytest.fixture

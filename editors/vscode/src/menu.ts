@@ -6,7 +6,7 @@
 
 import * as vscode from "vscode";
 import type { ServerState } from "./look.ts";
-import { change, settings, trigger } from "./settings.ts";
+import { change, said, saying, settings, trigger } from "./settings.ts";
 
 export const SNOOZE_MINUTES = 5;
 
@@ -88,8 +88,7 @@ function switches({ language, languageIsOn, snoozing }: Subject): Entry[] {
 }
 
 async function switchLanguage(language: string, on: boolean): Promise<void> {
-  const enable = settings().get<Record<string, boolean>>("enable", {});
-  await change("enable", { ...enable, [language]: on });
+  await change("enable", saying(language, on, said()));
 }
 
 function command(label: string, name: string): Entry {

@@ -31,18 +31,29 @@ export function trigger(): Trigger {
   return settings().get<Trigger>("trigger", "automatic");
 }
 
-/** Where to complete, as far as the user has said it. */
-function enable(): Record<string, boolean> {
-  return settings().get<Record<string, boolean>>("enable", {});
+/** Where to complete, as far as the user has said it; "*" stands for all that are not named. */
+export type Said = Readonly<Record<string, boolean>>;
+
+export function said(): Said {
+  return settings().get<Said>("enable", {});
 }
 
-/** The languages to ask the server in: "*" stands for all that are not named. */
+/** Whether the server is asked in a language. */
+export function isOn(language: string, all: Said): boolean {
+  return all[language] ?? all["*"] ?? USUAL.includes(language);
+}
+
+/** The languages to ask the server in. */
 export async function languages(): Promise<string[]> {
-  const said = enable();
-  const others = said["*"] ? await vscode.languages.getLanguages() : USUAL;
-  const known = [...(said["*"] === false ? [] : others), ...Object.keys(said)];
-  const wanted = known.filter((language) => language !== "*" && (said[language] ?? true));
-  return [...new Set(wanted)].sort();
+  const all = said();
+  const known = [...USUAL, ...Object.keys(all), ...(await vscode.languages.getLanguages())];
+  return [...new Set(known)].filter((name) => name !== "*" && isOn(name, all)).sort();
+}
+
+/** What is to be said for a language to be on, or off; nothing of it if it is so by itself. */
+export function saying(language: string, on: boolean, all: Said): Said {
+  const { [language]: _, ...others } = all;
+  return isOn(language, others) === on ? others : { ...others, [language]: on };
 }
 
 export function selector(languageIds: readonly string[]): { scheme: string; language: string }[] {
@@ -59,7 +70,7 @@ export function activeLanguage(): string | undefined {
 export function initializationOptions(languageIds: readonly string[]): Record<string, unknown> {
   const all = settings();
   const values = FOR_SERVER.map((name) => [name, all.get(name)] as const);
-  const chosen = Object.keys(enable()).length > 0 ? languageIds : [];
+  const chosen = Object.keys(said()).length > 0 ? languageIds : [];
   return { ...Object.fromEntries(values), languages: chosen };
 }
 

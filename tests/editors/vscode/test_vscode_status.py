@@ -59,9 +59,11 @@ def test_off_for_a_language(editor, script):
     editor.wait_status("Ready")
     editor.choose("Turn Off for python")
     editor.wait_status("Off for python")
+    ids = sorted(id_ for each in LANGUAGES for id_ in each.ids)
+    assert told_languages(script) == [id_ for id_ in ids if id_ != "python"]
     editor.choose("Turn On for python")
     editor.wait_status("Ready")
-    assert told_languages(script) == sorted(id_ for each in LANGUAGES for id_ in each.ids)
+    assert told_languages(script) == []  # as before: which is for the server to say
 
 
 def told_languages(script):
@@ -71,7 +73,7 @@ def told_languages(script):
 @pytest.mark.parametrize(
     ("enable", "languages"),
     [
-        ({}, []),  # which is for the server to say
+        ({}, []),
         ({"css": True, "javascript": False, "*": False}, ["css"]),
         (
             {"css": True, "javascript": False, "javascriptreact": False},
@@ -80,7 +82,9 @@ def told_languages(script):
     ],
 )
 def test_which_languages_the_server_is_told(editor, script, enable, languages):
-    editor.restart_with({"stateline.enable": enable, "stateline.memoryMiB": 64}, script.pid)
+    before = len(script.received("initialize"))
+    editor.configure({"stateline.enable": enable, "stateline.memoryMiB": 64})
+    script.wait_received("initialize", before + 1)
     assert told_languages(script) == languages
 
 
