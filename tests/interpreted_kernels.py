@@ -88,7 +88,8 @@ def main() -> dict[str, float]:
     pretend_to_have_a_gpu()
     found = {}
     found["scan"] = disagreement(scan_in_chunks(8), SHAPE, torch.float32, CPU)
-    found["scan in bfloat16"] = disagreement(scan_in_chunks(16), SHAPE, torch.bfloat16, CPU)
+    # Triton's interpreter multiplies no bfloat16.
+    found["scan in float16"] = disagreement(scan_in_chunks(16), SHAPE, torch.float16, CPU)
     found |= {f"{name} in chunks of 8": off for name, off in training(8).items()}
     found |= {f"{name} in one chunk": off for name, off in training(32).items()}
     found["splits"] = splits(4)

@@ -49,8 +49,7 @@ def shards(tmp_path_factory) -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("lanes", [(None, None), LANES])
-@pytest.mark.parametrize("skip", [0, 3])
+@pytest.mark.parametrize(("lanes", "skip"), [((None, None), 3), (LANES, 0)])
 def test_text_prepared_by_processes_is_the_same(shards, tokenizer, skip: int, lanes):
     told = lanes != (None, None)
     plans = plans_of(Corpus.of(shards, by_language=told), tokenizer, lanes, Mix(), seed=1)

@@ -43,10 +43,11 @@ def test_the_clock_counts_from_when_all_is_compiled():
     for _ in range(COMPILED_AFTER_STEPS):
         now_s[0] += 10
         assert clock.spent_s == 0
-        clock.step_done()
+        starts = clock.step_done()
+    assert starts
     now_s[0] += 7
     assert clock.spent_s == 7
-    clock.step_done()
+    assert not clock.step_done(), "it starts once"
     now_s[0] += 2
     assert clock.spent_s == 9
 

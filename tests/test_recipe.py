@@ -23,6 +23,10 @@ WHOLE = "vocabulary = 3\nmodel = {}\n"
         (WHOLE + "minutes = 1\ndecay_share = 1.5", "from 0 to 1"),
         (WHOLE + "steps = 1\n[languages]\ncobol = 1.0", "cobol is no language"),
         (WHOLE + "steps = 1\n[languages]\npython = 0.5", "add up to 1"),
+        (
+            WHOLE + "steps = 1\nlanes = 1\n[languages]\npython = 0.5\ntypescript = 0.5",
+            "1 lanes are too few for 2 languages",
+        ),
     ],
 )
 def test_a_recipe_that_is_none_is_refused(tmp_path: Path, content: str, because: str):
@@ -72,11 +76,6 @@ def test_the_gpu_recipe_is_the_run_that_made_the_embedded_model():
 )
 def test_lanes_are_dealt_by_share_and_no_language_goes_without(shares, lanes, expected):
     assert Recipe({}, 3, steps=1, lanes=lanes, languages=shares).lanes_of() == expected
-
-
-def test_more_languages_than_lanes_are_refused():
-    with pytest.raises(ValueError, match="too few for 2 languages"):
-        Recipe({}, 3, steps=1, lanes=1, languages={"python": 0.5, "typescript": 0.5}).lanes_of()
 
 
 def test_a_run_by_the_clock_can_be_one_of_steps_and_back():

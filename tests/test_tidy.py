@@ -22,7 +22,7 @@ from import_graph import (
 
 MODEL, SERVER = PACKAGES["model"], PACKAGES["lsp_server"]
 TRAINING = f"{MODEL}.training"
-TORCH_SIDE = {"mamba2", "kernels", "state", "quantize", "torch_network"}
+TORCH_SIDE = {"mamba2", "kernels", "kernels_ssd", "state", "quantize", "torch_network"}
 CLI = f"{SERVER}.verbs"  # The command line imports what a verb needs when it is called.
 
 MODULES = read_modules()

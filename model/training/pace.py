@@ -52,8 +52,10 @@ class Clock:
     def spent_s(self) -> float:
         return self._before_s + (0.0 if self._start_s is None else self._now() - self._start_s)
 
-    def step_done(self) -> None:
-        """One more step of this process is over."""
+    def step_done(self) -> bool:
+        """One more step of this process is over; True if the clock starts with it."""
         self._steps += 1
-        if self._steps == COMPILED_AFTER_STEPS:
+        starts = self._steps == COMPILED_AFTER_STEPS
+        if starts:
             self._start_s = self._now()
+        return starts

@@ -56,6 +56,8 @@ class Recipe:
             raise ValueError(f"{', '.join(sorted(unknown))} is no language of {sorted(known)}")
         if self.languages and abs(sum(self.languages.values()) - 1) > 1e-6:
             raise ValueError("the shares of the languages do not add up to 1")
+        if self.lanes < len(self.languages):
+            raise ValueError(f"{self.lanes} lanes are too few for {len(self.languages)} languages")
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
@@ -88,8 +90,6 @@ class Recipe:
         """Which language each lane reads; None: all. Every language gets at least one lane."""
         if not self.languages:
             return [None] * self.lanes
-        if self.lanes < len(self.languages):
-            raise ValueError(f"{self.lanes} lanes are too few for {len(self.languages)} languages")
         counts = dict.fromkeys(self.languages, 1)
         for _ in range(self.lanes - len(counts)):  # to whoever lacks most of its share
             counts[max(counts, key=lambda n: self.languages[n] * self.lanes - counts[n])] += 1

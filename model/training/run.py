@@ -77,10 +77,12 @@ class Run:
     def done(self, row: dict[str, Any]) -> dict[str, Any]:
         """Wait for what `learn` began; the row with its loss as a number."""
         loss = row["loss"].item()
-        self.clock.step_done()
+        compiled = self.clock.step_done()
         self.recent_loss = 0.98 * self.recent_loss + 0.02 * loss if self.recent_loss else loss
         self._tokens_seen += self._recipe.lanes * self._recipe.length
         speed = self._tokens_seen / (time.monotonic() - self._began)
+        if compiled:  # from here on the speed is that of the steps alone
+            self._tokens_seen = 0
         return row | {"loss": loss, "tokens_per_s": round(speed, 1)}
 
     def _update(self, rate: float) -> None:

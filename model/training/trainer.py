@@ -28,6 +28,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from ..config import Mamba2Config
 from ..dialects import huggingface_config
 from ..folder import tokenizer_path
+from ..kernels import TORCH
 from ..kernels_ssd import Shape, best_kernels
 from ..languages import language_of_path
 from ..mamba2 import Mamba2
@@ -81,6 +82,7 @@ def train(
     ):
         kernels, why = best_kernels(_shape(config, recipe), recipe.chunk, board.weights.device)
         console.print(f"{kernels.name} kernels: {why}")
+        compiled = compiled and kernels is TORCH  # others are compiled as far as they can be
         with (
             hired(board, config, computing, kernels=kernels, compiled=compiled) as crew,
             _progress(console) as progress,
