@@ -178,17 +178,18 @@ def _check_tensor(
     folder: Path, name: str, shape: tuple[int, ...], stored: Mapping[str, _Slice]
 ) -> None:
     """Refuse a tensor of another shape than `shape`, or of a type that cannot be computed with."""
-    tensor, scales_shape = stored[name], scale_shape(shape)
+    tensor, scales = stored[name], stored.get(name + SCALE_SUFFIX)
     columns, scales_type = _BLOCKS.get(tensor.dtype, (1, ""))
-    if tensor.shape != ((shape[0], shape[1] // columns) if len(shape) == 2 else shape):
+    packed, scales_shape = (*shape[:-1], shape[-1] // columns), scale_shape(shape)
+    if tensor.shape not in (shape, packed):
         raise ModelFolderError(
             f"{folder} holds {name} with shape {tensor.shape}, but its config asks for {shape}; "
             "use the config that belongs to these weights."
         )
     if tensor.dtype in _FLOATS:
         return
-    scales = stored.get(name + SCALE_SUFFIX)
-    if not _is_blocks(tensor) or scales_shape is None or scales is None:
+    is_matrix = _is_blocks(tensor) and tensor.shape == packed and scales_shape is not None
+    if not is_matrix or scales is None:
         raise ModelFolderError(
             f"{folder} holds {name} in the type {tensor.dtype}, which Stateline does not read; "
             "choose the unquantised version of this model."

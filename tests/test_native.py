@@ -24,7 +24,7 @@ from stateline.model.mamba2 import Mamba2
 from stateline.model.native_library import ISA_VARIABLE, library
 from stateline.model.native_network import NativeNetwork
 from stateline.model.native_state import NativeState
-from stateline.model.quantize import dequantize, quantize, quantize4
+from stateline.model.quantize import quantize, quantize4
 from stateline.model.torch_network import tensor_of
 from stateline.model.weights import Stored, scale_shape
 

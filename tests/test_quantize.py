@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
-from stateline.model.quantize import dequantize, quantize, save_quantized
+from stateline.model.quantize import dequantize, quantize, quantize4, save_quantized
 from stateline.model.weights import BLOCK
 from tiny_folders import TINY, random_tensors
 
@@ -101,3 +101,44 @@ def test_matrices_with_other_row_lengths_stay_float32(tmp_path):
     save_quantized({"a": torch.ones(2, 40, dtype=torch.bfloat16)}, tmp_path / "x.safetensors")
     with safe_open(tmp_path / "x.safetensors", "pt") as file:
         assert torch.equal(file.get_tensor("a"), torch.ones(2, 40))
+
+
+def test_a_word_holds_eight_columns():
+    quants = torch.tensor([[0, 1, 2, 3, 4, 5, 6, 7, -8, -1, *[0] * 22]])
+    words, scales = quantize4(quants * 0.5)
+    assert scales.tolist() == [[0.5]]
+    assert [f"{word & 0xFFFFFFFF:08x}" for word in words[0].tolist()] == [
+        "75316420", "000f0008", "00000000", "00000000"
+    ]  # fmt: skip
+    assert torch.equal(dequantize(words, scales), quants * 0.5)
+
+
+def test_a_block_of_zeros_stays_zero():
+    assert not dequantize(*quantize4(torch.zeros(3, 64))).any()
+
+
+def test_no_number_is_rounded_further_than_its_block_allows():
+    matrix = torch.randn(400, 64, generator=torch.Generator().manual_seed(0))
+    rounded = dequantize(*quantize4(matrix))
+    largest = matrix.reshape(400, 2, 32).abs().amax(-1, keepdim=True)
+    assert ((rounded - matrix).reshape(400, 2, 32).abs() <= 0.3 * largest).all()
+
+
+def test_what_it_is_multiplied_with_is_kept_in_mind():
+    torch.manual_seed(0)
+    matrix, inputs = torch.randn(40, 128), torch.randn(500, 128) @ torch.randn(128, 128)
+    wanted = inputs @ matrix.T
+    blind = inputs @ dequantize(*quantize4(matrix)).T
+    seeing = inputs @ dequantize(*quantize4(matrix, inputs.T @ inputs / 500)).T
+    assert (seeing - wanted).norm() < 0.8 * (blind - wanted).norm()
+
+
+def test_inputs_that_were_never_seen_do_no_harm():
+    matrix = torch.randn(8, 64, generator=torch.Generator().manual_seed(1))
+    assert torch.isfinite(dequantize(*quantize4(matrix, torch.zeros(64, 64)))).all()
+
+
+@pytest.mark.parametrize("matrix", [torch.zeros(2, 40), torch.full((1, 32), float("nan"))])
+def test_what_has_no_4_bit_form_is_refused(matrix):
+    with pytest.raises(ValueError, match="cannot quantize"):
+        quantize4(matrix)

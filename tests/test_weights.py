@@ -16,7 +16,7 @@ from safetensors.torch import save, save_file
 from stateline.model.config import Mamba2Config
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder import read_config
-from stateline.model.quantize import dequantize, quantize, save_quantized
+from stateline.model.quantize import dequantize, quantize, quantize4, save_quantized
 from stateline.model.torch_network import torch_tensors
 from stateline.model.weights import load_tensors
 from tiny_folders import (
@@ -140,6 +140,16 @@ def test_quantised_matrices_come_as_float32(tmp_path):
     assert not torch.equal(loaded[IN_PROJ], tensors[IN_PROJ])
 
 
+def test_matrices_whose_inputs_are_known_come_from_words_of_4_bits(tmp_path):
+    tensors, moments = random_tensors(TINY), torch.eye(TINY.d_model)
+    path = write_tiny(tmp_path) / "model.safetensors"
+    save_quantized(tensors, path, {IN_PROJ: moments})
+    assert load_tensors(tmp_path, TINY)[IN_PROJ].dtype == "I32"
+    loaded = torch_tensors(tmp_path, TINY)
+    assert torch.equal(loaded[IN_PROJ], dequantize(*quantize4(tensors[IN_PROJ], moments)))
+    assert torch.equal(loaded[EMBEDDING], dequantize(*quantize(tensors[EMBEDDING])))
+
+
 def change(**changed: torch.Tensor | None) -> dict[str, torch.Tensor]:
     """TINY's tensors with some replaced, added or (None) left out; `head` and so on as keys."""
     short = {"head": HEAD, "in_proj": IN_PROJ, "scale": f"{IN_PROJ}.scale"}
@@ -149,6 +159,7 @@ def change(**changed: torch.Tensor | None) -> dict[str, torch.Tensor]:
 
 ROWS = TINY.d_in_proj
 INT8, SCALE = torch.zeros(ROWS, 32, dtype=torch.int8), torch.ones(ROWS, 1, dtype=torch.float16)
+WORDS = torch.zeros(ROWS, 4, dtype=torch.int32)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +175,9 @@ INT8, SCALE = torch.zeros(ROWS, 32, dtype=torch.int8), torch.ones(ROWS, 1, dtype
         (change(in_proj=INT8), [IN_PROJ, "I8", "unquantised"]),
         (change(scale=SCALE), ["does not ask for", "scale"]),
         (change(in_proj=INT8, scale=SCALE.float()), ["scale as F32", "F16"]),
+        (change(in_proj=WORDS), [IN_PROJ, "I32", "unquantised"]),
+        (change(in_proj=WORDS, scale=SCALE), ["scale as F16", "BF16"]),
+        (change(in_proj=WORDS[:, :3].clone()), [IN_PROJ, f"({ROWS}, 3)", f"({ROWS}, 32)"]),
         (change(in_proj=INT8, scale=SCALE.T.contiguous()), [f"(1, {ROWS})", f"({ROWS}, 1)"]),
         ({"model.layers.0.self_attn.q_proj.weight": torch.zeros(2)}, ["lacks", "q_proj", "more"]),
     ],

@@ -67,7 +67,7 @@ INLINE vec load_scales(int kind, const sl_matrix *a, int row, int block) {
     return bf16_lanes((const uint16_t *)a->scales + at);
 }
 
-/* All weights pass by once: ask for those of the next tile. */
+/* All weights pass by once: ask for those of the next rows. */
 INLINE void fetch(int kind, const sl_matrix *a, int row, int rows, int block) {
     int bytes = SL_ROWS * SL_BLOCK * (kind == SL_Q8 ? 8 : 4) / 8;
     for (int next = row + rows; next < row + 2 * rows; next += SL_ROWS)
@@ -168,10 +168,12 @@ INLINE void widen(int kind, const sl_matrix *a, int row, int vectors, strip *wid
                 memcpy(wide->weights + ((eighth * 4 + i) * rows + v * LANES) * 2, &w[i],
                        sizeof w[i]);
         }
-    for (int block = 0; block < a->cols / SL_BLOCK; block++)
+    for (int block = 0; block < a->cols / SL_BLOCK; block++) {
+        fetch(kind, a, row, rows, block);
         for (int v = 0; v < vectors; v++)
             store(wide->scales + block * rows + v * LANES,
                   load_scales(kind, a, row + v * LANES, block));
+    }
 }
 
 /* One token: rows `first` to `end`. */

@@ -66,8 +66,9 @@ static void convolve(sl_run *run, const sl_layer *layer, span at, int first, int
 /* What a head's tokens bring: rows of x times their steps, of B and of C, and what is left of the
    state. `sums` gets C h', spread over lanes, of GROUP rows of x at each token. */
 #define GROUP 8
-#define STRIP 8
-#define SCAN_TOKENS 32 /* at once: what they bring fits into a first-level cache */
+#define STRIP 4          /* registers of a row that stay in place, and */
+#define ABREAST (TOGETHER == 6 ? 4 : 2) /* rows whose registers do: they share what is read of B and C */
+#define SCAN_TOKENS 32   /* at once: what they bring fits into a first-level cache */
 typedef struct {
     int count, stride, heads;
     const float *B, *C; /* (l, n) with rows of `stride` */
@@ -76,44 +77,60 @@ typedef struct {
     vec sums[SCAN_TOKENS][GROUP];
 } scan;
 
-/* `vectors` lanes of one row of the state through all tokens: they stay in registers. */
-static inline __attribute__((always_inline)) void scan_strip(scan *s, int row, int column,
-                                                             int vectors, const float *before,
-                                                             float *after) {
-    vec h[STRIP];
-    UNROLL for (int i = 0; i < vectors; i++) h[i] = load(before + column + i * LANES);
+/* `vectors` lanes of some rows of the state through all tokens: they stay in registers. */
+INLINE void scan_strip(scan *s, int row, int rows, int column, int vectors, int n,
+                       const float *before, float *after) {
+    vec h[ABREAST][STRIP];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int i = 0; i < vectors; i++)
+            h[r][i] = load(before + (row + r) * n + column + i * LANES);
     for (int t = 0; t < s->count; t++) {
-        vec decay = all(s->decays[t * s->heads]), in = all(s->inputs[t][row]);
+        vec decay = all(s->decays[t * s->heads]), sums[ABREAST];
         const float *B = s->B + (int64_t)t * s->stride + column;
         const float *C = s->C + (int64_t)t * s->stride + column;
-        vec even = column ? s->sums[t][row] : (vec){0}, odd = {0}; /* two, to wait less */
+        UNROLL for (int r = 0; r < rows; r++) sums[r] = column ? s->sums[t][row + r] : (vec){0};
         UNROLL for (int i = 0; i < vectors; i++) {
-            h[i] = fused(in, load(B + i * LANES), h[i] * decay);
-            if (i % 2) odd = fused(h[i], load(C + i * LANES), odd);
-            else even = fused(h[i], load(C + i * LANES), even);
+            vec b = load(B + i * LANES), c = load(C + i * LANES);
+            UNROLL for (int r = 0; r < rows; r++) {
+                h[r][i] = fused(all(s->inputs[t][row + r]), b, h[r][i] * decay);
+                sums[r] = fused(h[r][i], c, sums[r]);
+            }
         }
-        s->sums[t][row] = even + odd;
+        UNROLL for (int r = 0; r < rows; r++) s->sums[t][row + r] = sums[r];
     }
-    UNROLL for (int i = 0; i < vectors; i++) store(after + column + i * LANES, h[i]);
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int i = 0; i < vectors; i++)
+            store(after + (row + r) * n + column + i * LANES, h[r][i]);
 }
 
-static void scan_row(scan *s, int row, int n, const float *before, float *after) {
-    int column = 0;
-    for (; column + STRIP * LANES <= n; column += STRIP * LANES)
-        scan_strip(s, row, column, STRIP, before, after);
-    for (; column + STRIP / 2 * LANES <= n; column += STRIP / 2 * LANES)
-        scan_strip(s, row, column, STRIP / 2, before, after);
-    for (; column + LANES <= n; column += LANES) scan_strip(s, row, column, 1, before, after);
+/* What is left of a row's columns, which are fewer than lanes. */
+static void scan_rest(scan *s, int row, int column, int n, const float *before, float *after) {
     for (int t = 0; n < LANES && t < s->count; t++) s->sums[t][row] = (vec){0};
     for (; column < n; column++) {
-        float h = before[column];
+        float h = before[row * n + column];
         for (int t = 0; t < s->count; t++) {
             int64_t at = (int64_t)t * s->stride + column;
             h = h * s->decays[t * s->heads] + s->inputs[t][row] * s->B[at];
             s->sums[t][row][0] += h * s->C[at];
         }
-        after[column] = h;
+        after[row * n + column] = h;
     }
+}
+
+INLINE void scan_abreast(scan *s, int row, int rows, int n, const float *before, float *after) {
+    int column = 0;
+    for (; column + STRIP * LANES <= n; column += STRIP * LANES)
+        scan_strip(s, row, rows, column, STRIP, n, before, after);
+    for (; column + LANES <= n; column += LANES)
+        scan_strip(s, row, rows, column, 1, n, before, after);
+    for (int r = 0; r < rows; r++) scan_rest(s, row + r, column, n, before, after);
+}
+
+/* The first `some` rows of a group (GROUP, n). */
+static void scan_rows(scan *s, int some, int n, const float *before, float *after) {
+    int row = 0;
+    for (; row + ABREAST <= some; row += ABREAST) scan_abreast(s, row, ABREAST, n, before, after);
+    for (; row < some; row++) scan_abreast(s, row, 1, n, before, after);
 }
 
 /* h' = decay h + dt x B, y = C h' + D x, for one head and SCAN_TOKENS at most. */
@@ -134,9 +151,8 @@ static void scan_some(sl_run *run, const sl_layer *layer, span at, int head) {
         for (int t = 0; t < at.count; t++)
             for (int r = 0; r < some; r++)
                 s.inputs[t][r] = x[(int64_t)t * width + row + r] * steps[t * heads];
-        for (int r = 0; r < some; r++)
-            scan_row(&s, r, n, at.before + start + (int64_t)(row + r) * n,
-                     at.after + start + (int64_t)(row + r) * n);
+        scan_rows(&s, some, n, at.before + start + (int64_t)row * n,
+                  at.after + start + (int64_t)row * n);
         for (int t = 0; t < at.count; t++) {
             float sums[GROUP];
             if (some == GROUP) eight_sums(s.sums[t], sums);

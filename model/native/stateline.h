@@ -75,7 +75,7 @@ EXPORT const char *sl_isa(const sl_runtime *runtime);
    token `ends[i]`, none empty. `before[i]` and `after[i]` are its states as one row of floats: of
    each layer first the convolution's rows (k - 1, conv_dim), then (h, p, n). `logits` has `wanted`
    rows of `vocab`, for the last tokens; `wanted` is 0 to `count`. `log`, if it is not NULL, gets
-   what the states are made from: (layers, count, conv_dim + h). Not two calls at once on one
+   what the states are made from: (layers, count, conv_dim + h). `after[i]` may be `before[i]`. Not two calls at once on one
    runtime. 0, or -1 for what is out of range; then nothing was written. */
 EXPORT int32_t sl_forward(sl_runtime *runtime, const int32_t *tokens, int32_t count,
                           int32_t sequences, const int32_t *ends, const float *const *before,
