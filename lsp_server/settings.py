@@ -36,7 +36,7 @@ class Settings:
     languages: tuple[str, ...] = ()  # to complete in; "*" is all; none: those the model knows
     confidence: float | None = None  # least of a line that is shown unasked; None: the model's
     multi_line: bool = True
-    memory_mib: int = 96  # budget for states in memory
+    memory_mib: int = 48  # budget for states in memory
     workspace_tokens: int = 0  # of other files, read before the open one; 0: as many as help
     exclude: tuple[str, ...] = ()  # patterns of files that are never read, as in .gitignore
     threads: int = 0  # of the model; 0: as many as help

@@ -19,7 +19,7 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 def open_completer(
     folder: Path | None = None,
     *,
-    budget_bytes: int = 96 << 20,
+    budget_bytes: int = 48 << 20,
     threads: int = 0,
     states: Path | None = None,
     workspace_tokens: int = 0,

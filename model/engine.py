@@ -37,9 +37,12 @@ from .store import Store, fingerprint
 from .tokenizer import Tokenizer
 
 OPEN_TEXTS = 16
-DEFAULT_BUDGET_BYTES = 96 << 20
+DEFAULT_BUDGET_BYTES = 48 << 20
 COLD_UNREAD_TOKENS = fim.COLD_TOKENS  # with more than this unread, answer from nearby text
 WARM_TOKENS = 1024  # at most, of one reading ahead
+# Where there is a memory, P0 begins at a multiple of this and has once or twice as many tokens:
+# what stands farther above is recalled all the same, and a state that read it predicts no better.
+ABOVE_TOKENS = 256
 # A new workspace part is read first only if that delays the open file by no more than this.
 HEAD_FIRST_TOKENS = 2048
 ENOUGH_STATES = 8  # the landmarks of one prompt, and a few to come back to
@@ -195,8 +198,7 @@ class Engine:
         head = reading.head or self._known_head(context)
         prompt = self._prompt(context, reading, head, fim.LONGEST_TOKENS)
         cold = self.reader.unread(prompt) > COLD_UNREAD_TOKENS
-        # Of the whole window, cold or not: the memory reads nothing.
-        seen = self._seen(prompt)
+        seen = self._seen(reading)
         others = self._heads.archive(context.around) if self.decoder.trust else NO_FILES
         prompt = self._cold_prompt(context, reading) if cold else prompt
         prompt = replace(prompt, seen=seen, others=others)
@@ -233,7 +235,8 @@ class Engine:
         prefix = reading.prefix
         place = fim.place_anchor(prefix.text, prefix.ends[: prefix.settled])
         anchor = reading.anchor("warm", longest, place)
-        return self._laid_out(context, reading, head, 0, anchor, fim.SUFFIX_TOKENS)
+        start = max(0, anchor // ABOVE_TOKENS - 1) * ABOVE_TOKENS if self.decoder.trust else 0
+        return self._laid_out(context, reading, head, start, anchor - start, fim.SUFFIX_TOKENS)
 
     def _cold_prompt(self, context: Context, reading: Reading) -> Prompt:
         """Nothing but the nearest text; its start stands still while the user types on."""
@@ -261,15 +264,16 @@ class Engine:
         for first, end in pairwise((*marks, len(tokens))):
             chain = chain.then(tokens[first:end], reading.file if chain is head else "")
         above = head.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
-        saved = 0 if start else reading.saved_tokens(context.around.saved_chars)
+        saved = max(0, reading.saved_tokens(context.around.saved_chars) - start)
         durable = min(head.length + (markers.pre is not None) + saved, above) if saved else 0
         durable = max(durable, head.length)
         return Prompt(chain, prefix.tail, memory.NOTHING, head.length, above, durable)
 
-    def _seen(self, prompt: Prompt) -> Ids:
-        """What the memory may recall of a layout's own text."""
-        own = prompt.chain.between(prompt.workspace, prompt.chain.length)
-        return self._past([*self._heads.root.tokens, *own])
+    def _seen(self, reading: Reading) -> Ids:
+        """What the memory may recall: the whole window, however little is read of it."""
+        settled, suffix = reading.prefix.settled, reading.suffix(fim.SUFFIX_TOKENS)
+        tokens, _ = fim.anchored(self.tokenizer.markers, reading.prefix.ids[:settled], 0, suffix)
+        return self._past(tokens)
 
     def _past(self, tokens: Sequence[int]) -> Ids:
         if self.decoder.trust is None:

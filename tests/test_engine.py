@@ -10,11 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from stateline.model import PRETRAINED, fim, memory, native_network
 from stateline.model.checkpoints import Checkpoints
-from stateline.model.completer import Context, Ended, Piece, Sampling, Usage
+from stateline.model.completer import Context, Ended, Piece, Sampling, Surroundings, Usage
 from stateline.model.config import Mamba2Config
-from stateline.model.engine import Engine
+from stateline.model.engine import ABOVE_TOKENS, Engine
 from stateline.model.errors import ModelFolderError
 from stateline.model.mamba2 import Mamba2
+from stateline.model.reading import Prompt
 from stateline.model.tokenizer import Tokenizer
 from stateline.model.torch_network import TorchNetwork
 from tiny_model import tiny_folder
@@ -153,6 +154,33 @@ def test_the_memory_of_a_cold_answer_is_the_whole_windows(trusting: Engine):
     written, usage = ask(trusting, text, max_tokens=6)
     assert usage.cold
     assert written.startswith("liar_name(argument")
+
+
+def laid_out(engine: Engine, context: Context) -> Prompt:
+    return engine._prompt(context, engine._reading(context), engine._heads.root, 512)
+
+
+def test_a_model_with_a_memory_reads_no_more_above_its_anchor_than_helps(trusting: Engine):
+    text = "".join(f"value_{n} = {n}\n" for n in range(900))
+    first = laid_out(trusting, Context(text, len(text), "a.py"))
+    assert ABOVE_TOKENS <= first.above - first.workspace <= 2 * ABOVE_TOKENS + 1
+    longer = text + "x = 1\n" * 9
+    then = laid_out(trusting, Context(longer, len(longer), "a.py"))
+    assert then.chain.name(first.above) == first.chain.name(first.above)  # it stands still
+    trusting.decoder.trust = None
+    everything = laid_out(trusting, Context(text, len(text), "a.py"))
+    assert everything.above > 3 * ABOVE_TOKENS
+
+
+@pytest.mark.parametrize("saved", [0, 8_000, 10_500])
+def test_what_may_be_kept_on_the_disk_is_what_is_saved(trusting: Engine, saved: int):
+    text = "".join(f"value_{n} = {n}\n" for n in range(700))
+    around = Surroundings((), (), "/project", "/project/a.py", saved)
+    prompt = laid_out(trusting, Context(text, len(text), "a.py", "python", around))
+    above = prompt.chain.between(prompt.workspace + 1, prompt.durable)
+    kept = trusting.tokenizer.decode(above)
+    assert not kept or text.index(kept) + len(kept) <= saved
+    assert bool(kept) == (saved > text.index("value_650"))
 
 
 def test_without_trust_nothing_is_recalled(engine: Engine, trusting: Engine):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from stateline.model.training import downloads
-from stateline.model.training.sources import CorpusError, is_held_out, licence_allowed
+from stateline.model.training.sources import CorpusError, Package, licence_allowed
 
 from benchmarks.replay import __main__ as program
 from benchmarks.replay.projects import fetched, projects
@@ -13,22 +13,23 @@ from benchmarks.replay.projects import fetched, projects
 def test_the_projects_are_many_permissive_and_unknown_to_the_model():
     found = projects()
     assert len({project.old.name for project in found}) >= 8
+    assert sum(isinstance(project.new, Package) for project in found) >= 2
     for project in found:
         for release in (project.old, project.new):
-            assert is_held_out(release.name), release.name
+            assert release.held_out, release.name
             assert licence_allowed(release.licence)
-            assert len(release.sha256) == 64
+            assert release.is_well_formed
             assert release.version in release.file
         assert project.old.name == project.new.name
         assert project.old.version != project.new.version
 
 
 def test_what_is_fetched_is_what_is_pinned(tmp_path, monkeypatch):
-    monkeypatch.setattr(downloads, "_bring", lambda wanted, cache: "it is gone")
+    monkeypatch.setattr(downloads, "_bring", lambda sources, cache: "no network")
     (project, *_) = projects()
-    with pytest.raises(CorpusError, match="it is gone"):
+    with pytest.raises(CorpusError, match="no network"):
         fetched(project, tmp_path)
-    folder = tmp_path / project.old.name
+    folder = tmp_path / project.old.stem
     folder.mkdir()
     (folder / project.old.file).write_bytes(b"other")
     with pytest.raises(CorpusError, match="not the file that is pinned"):

@@ -6,11 +6,13 @@ Owns the reading of `projects.toml`. How a release is fetched and checked is `tr
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stateline.model.training.downloads import fetch
-from stateline.model.training.sources import Distribution
+from stateline.model.training.sources import Distribution, Package, Source
 
 TABLE = Path(__file__).with_name("projects.toml")
 SIDES = ("old", "new")
@@ -19,10 +21,10 @@ CACHE = Path(__file__).parents[2] / "build" / "replay"
 
 @dataclass(frozen=True)
 class Project:
-    """Two releases of one distribution."""
+    """Two releases of one distribution, or of one package of npm."""
 
-    old: Distribution
-    new: Distribution
+    old: Source
+    new: Source
     folder: str = ""  # that has the source, where a release has more than that
 
 
@@ -30,12 +32,14 @@ def projects(table: Path = TABLE) -> tuple[Project, ...]:
     """Those of a table, in its order."""
     rows = tomllib.loads(table.read_text(encoding="utf-8"))["project"]
     return tuple(
-        Project(
-            *(Distribution(row["name"], licence=row["licence"], **row[side]) for side in SIDES),
-            row.get("folder", ""),
-        )
+        Project(*(_release(row, row[side]) for side in SIDES), row.get("folder", ""))
         for row in rows
     )
+
+
+def _release(row: Mapping[str, Any], pinned: Mapping[str, str]) -> Source:
+    kind = Package if "integrity" in pinned else Distribution
+    return kind(row["name"], licence=row["licence"], **pinned)
 
 
 def fetched(project: Project, cache: Path = CACHE) -> tuple[Path, Path]:
