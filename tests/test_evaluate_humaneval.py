@@ -19,7 +19,7 @@ from stateline.model.training.infilling import (
 )
 from stateline.model.training.sandbox import Limits, passes
 from stateline.model.training.sandboxed import decode, encode
-from stateline.model.training.sources import FORBIDDEN_NAMES
+from stateline.model.training.sources import CorpusError, check
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits need POSIX")
 
@@ -155,7 +155,8 @@ def test_a_model_is_judged_by_the_tests_not_by_the_text():
 
 
 def test_human_eval_is_kept_out_of_training():
-    assert HUMAN_EVAL.name in FORBIDDEN_NAMES
+    with pytest.raises(CorpusError, match="evaluation"):
+        check(HUMAN_EVAL)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from .. import memory
 from ..appetite import write_appetite
@@ -24,13 +25,13 @@ from ..profile import UNCALIBRATED, Profile, write_profile
 from . import cursors, workspaces
 from .calibration import lowest_threshold
 from .cases import in_language
-from .corpus import CorpusError, SourceFile, read, shards
+from .corpus import LEARN, CorpusError, SourceFile, read, shards
 from .evaluate import answers_by_kind, workspace_nats
 from .figures import progress
 from .judges import Judges, Steps, judges_of
-from .trust import LEARNING_CHARS, recalled_in, samples, weighed
+from .subjects import Subject
+from .trust import LEARNING_CHARS, Sample, recalled_in, samples, weighed
 
-LEARN = "learn"  # the folder, inside the corpus, of shards that neither train nor judge
 READING_PAYS = 0.02  # of the bits: other files are read, which takes seconds, if it saves as much
 RECALLING_PAYS = 0.002  # it costs next to nothing
 
@@ -71,8 +72,13 @@ def learn(
 def trust(judges: Judges, projects: Projects, windows: int) -> memory.Trust:
     """One table for all languages."""
     every = [sample for language in LANGUAGES for sample in samples(projects, language, windows)]
-    rows = np.concatenate(judges.ask("trust", recalled_in, every))
+    rows = np.concatenate(judges.ask("trust", _recalled, every))
     return weighed(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64))
+
+
+def _recalled(subject: Subject, sample: Sample) -> NDArray[np.float64]:
+    assert subject.engine is not None
+    return recalled_in(subject.engine, sample)
 
 
 def gates(judges: Judges, projects: Projects, count: int) -> dict[str, float]:
