@@ -23,7 +23,7 @@ from ..completer import Appetite
 from ..languages import LANGUAGES
 from ..profile import UNCALIBRATED, Profile, write_profile
 from . import cursors, workspaces
-from .calibration import lowest_threshold
+from .calibration import Case, lowest_threshold
 from .cases import in_language
 from .corpus import LEARN, CorpusError, SourceFile, read, shards
 from .evaluate import answers_by_kind, workspace_nats
@@ -82,19 +82,29 @@ def _recalled(subject: Subject, sample: Sample) -> NDArray[np.float64]:
 
 
 def gates(judges: Judges, projects: Projects, count: int) -> dict[str, float]:
-    """By language: the lowest threshold from which on enough of what is shown mid-line is right."""
-    found = {}
+    """By language there is text of: from where on enough of what is shown mid-line is right."""
+    cases = {}
     for language in LANGUAGES:
-        if not (held := in_language(projects, language)):
-            continue
-        pages = cursors.pages(held, 0)
-        asked = {"mid_line": cursors.mid_line_cursors(pages, count, 0)}
-        trials = answers_by_kind(judges, f"{language.name}: gate", asked)["mid_line"]
-        gate = lowest_threshold(
-            [(trial.confidence, trial.right) for trial in trials if trial.shown]
-        )
-        found[language.name] = UNCALIBRATED if gate is None else gate
-    return found
+        if held := in_language(projects, language):
+            places = cursors.mid_line_cursors(cursors.pages(held, 0), count, 0)
+            name = f"{language.name}: gate"
+            trials = answers_by_kind(judges, name, {"mid_line": places})["mid_line"]
+            cases[language.name] = [(each.confidence, each.right) for each in trials if each.shown]
+    return between(cases)
+
+
+def between(cases: Mapping[str, Sequence[Case]]) -> dict[str, float]:
+    """Each language's gate: midway between what its own cases ask for and what all of them do.
+
+    For the projects that speak for a language are few, and its own threshold was found by chance.
+    """
+    every = lowest_threshold([case for some in cases.values() for case in some])
+    together = UNCALIBRATED if every is None else every
+    own = {name: lowest_threshold(some) for name, some in cases.items()}
+    return {
+        name: together if alone is None else round((alone + together) / 2, 2)
+        for name, alone in own.items()
+    }
 
 
 def appetite(judges: Judges, projects: Projects, count: int) -> Appetite:
