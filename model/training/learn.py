@@ -32,8 +32,8 @@ from .judges import Judges, Steps, judges_of
 from .subjects import Subject
 from .trust import LEARNING_CHARS, Sample, recalled_in, samples, weighed
 
-# Asked of what is shown, so that WANTED_PRECISION is kept elsewhere: a threshold looks better on the
-# few projects that it was found on.
+# Asked of what is shown, so that WANTED_PRECISION is kept elsewhere: a threshold looks better on
+# the few projects that it was found on.
 ASKED_PRECISION = 0.7
 READING_PAYS = 0.02  # of the bits: other files are read, which takes seconds, if it saves as much
 RECALLING_PAYS = 0.002  # it costs next to nothing
