@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .. import memory
 from ..appetite import write_appetite
 from ..completer import Appetite
+from ..errors import ModelFolderError
 from ..languages import LANGUAGES
 from ..profile import UNCALIBRATED, Profile, write_profile
 from . import cursors, workspaces
@@ -144,8 +145,11 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes; 0: one a core.")] = 0,
 ) -> None:
     """Learn how far the memory is trusted, the gates and the use of a workspace; minutes."""
-    with progress() as steps:
-        learn(model, corpus, steps, workers=workers)
+    try:
+        with progress() as steps:
+            learn(model, corpus, steps, workers=workers)
+    except (CorpusError, ModelFolderError) as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":
