@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -333,6 +335,44 @@ def test_a_judge_that_ends_is_a_sentence(tmp_path: Path):
     refused = pytest.raises(SystemExit, match="fewer --workers")
     with judges_of(tiny_folder(tmp_path / "model"), steps, 2) as judges, refused:
         judges.ask("x", ends, [1, 2, 3])
+
+
+ENDLESS = """
+import sys, time
+from pathlib import Path
+from stateline.model.training.judges import judges_of
+from test_evaluate import number_of
+
+if __name__ == "__main__":
+    with judges_of(Path(sys.argv[1]), lambda name, answers, count: answers, 2) as judges:
+        print(*judges.ask("x", number_of, [1]), flush=True)
+        sys.stdin.read()
+"""
+
+
+def number_of(subject: Subject, case: int) -> int:
+    return os.getpid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_judges_end_with_a_parent_that_is_killed(tmp_path: Path):
+    script = tmp_path / "endless.py"
+    script.write_text(ENDLESS)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    folder = tiny_folder(tmp_path / "model")
+    with subprocess.Popen(
+        [sys.executable, str(script), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as parent:
+        assert parent.stdout
+        judge = Path("/proc", parent.stdout.readline().strip())
+        assert judge.name.isdigit()
+        parent.kill()
+        parent.communicate(timeout=60)  # until the last of those who may write there has ended
+    assert not judge.exists() or "Z" in (judge / "stat").read_text()
 
 
 def test_figures_do_not_depend_on_how_many_judge(tmp_path: Path):

@@ -20,7 +20,6 @@ from stateline.model.memory import Recalled, Trust, history, mixed, read_trust, 
 from stateline.model.tokenizer import Markers, Tokenizer
 from stateline.model.torch_network import TorchNetwork
 from stateline.model.training.corpus import SourceFile
-from stateline.model.training.subjects import Subject
 from stateline.model.training.trust import Sample, likeliest, recalled_in, samples, weighed
 from tiny_model import tiny_engine
 
@@ -287,7 +286,7 @@ def test_a_model_that_knows_nothing_learns_to_trust_its_memory():
     model = Mamba2(config)
     torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
     engine = Engine(TorchNetwork(model), tokenizer)
-    rows = recalled_in(Subject("x", engine, len), Sample(text))
+    rows = recalled_in(engine, Sample(text))
     trust = weighed(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64))
     assert trust.weights.shape == memory.SHAPE
     assert trust.weight(memory.LONGEST_TOKENS, 0.0) > 0.9
@@ -297,7 +296,7 @@ def test_a_model_that_knows_nothing_learns_to_trust_its_memory():
 def test_what_is_learned_from_is_what_the_engine_would_say():
     engine = tiny_engine()
     text, other = "def add(a, b):\n    return a + b\n", "def add(a, b, c):\n    return a + c\n"
-    rows = recalled_in(Subject("x", engine, len), Sample(text, (other,)))
+    rows = recalled_in(engine, Sample(text, (other,)))
     ids = engine.tokenizer.encode(text)
     logits, _ = engine.network.advance_all([0, *ids[:-1]], engine.network.zero_state(), len(ids))
     told = []

@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from stateline.model.appetite import read_appetite
 from stateline.model.folder import read_config
 from stateline.model.memory import read_trust
-from stateline.model.profile import read_profile
+from stateline.model.profile import UNCALIBRATED, read_profile
 from stateline.model.torch_network import TorchNetwork
 from stateline.model.training.corpus import CorpusError
-from stateline.model.training.learn import Effort, learn, worth
+from stateline.model.training.learn import Effort, between, learn, worth
 from stateline.model.training.release import better_weights, release
 
 LITTLE = Effort(windows=1, cursors=2, targets=1)
@@ -123,3 +123,10 @@ def test_other_files_are_worth_it_as_long_as_each_step_saves_enough(bits, tokens
     by_tokens = zip(("0", "1000", "4000", "16000"), bits, strict=True)
     report = {name: {"both": {"bits_per_byte": {"value": value}}} for name, value in by_tokens}
     assert worth(report, "both", 0.02) == tokens
+
+
+def test_a_gate_lies_between_a_languages_own_and_that_of_all():
+    right, wrong = [(0.8, True)] * 40, [(0.31, False)] * 40
+    found = between({"python": right, "typescript": right + wrong, "javascript": wrong})
+    assert found == {"python": 0.16, "typescript": 0.32, "javascript": 0.32}
+    assert between({"python": wrong}) == {"python": UNCALIBRATED}

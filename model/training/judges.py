@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -61,7 +62,16 @@ _opened: list[Subject] = []  # in a process that asks: the one it asks
 
 
 def _open(folder: Path) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _opened.append(open_subject(folder))
+
+
+def _end_with_parent() -> None:
+    """For one that is killed tells nobody, and its queue would be waited at for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _asked(question: Callable[[Subject, C], R], case: C) -> R:

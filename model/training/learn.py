@@ -15,22 +15,27 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from .. import memory
 from ..appetite import write_appetite
 from ..completer import Appetite
+from ..errors import ModelFolderError
 from ..languages import LANGUAGES
 from ..profile import UNCALIBRATED, Profile, write_profile
 from . import cursors, workspaces
-from .calibration import lowest_threshold
+from .calibration import Case, lowest_threshold
 from .cases import in_language
-from .corpus import CorpusError, SourceFile, read, shards
+from .corpus import LEARN, CorpusError, SourceFile, read, shards
 from .evaluate import answers_by_kind, workspace_nats
 from .figures import progress
 from .judges import Judges, Steps, judges_of
-from .trust import LEARNING_CHARS, recalled_in, samples, weighed
+from .subjects import Subject
+from .trust import LEARNING_CHARS, Sample, recalled_in, samples, weighed
 
-LEARN = "learn"  # the folder, inside the corpus, of shards that neither train nor judge
+# Asked of what is shown, so that WANTED_PRECISION is kept elsewhere: a threshold looks better on
+# the few projects that it was found on.
+ASKED_PRECISION = 0.7
 READING_PAYS = 0.02  # of the bits: other files are read, which takes seconds, if it saves as much
 RECALLING_PAYS = 0.002  # it costs next to nothing
 
@@ -71,24 +76,39 @@ def learn(
 def trust(judges: Judges, projects: Projects, windows: int) -> memory.Trust:
     """One table for all languages."""
     every = [sample for language in LANGUAGES for sample in samples(projects, language, windows)]
-    rows = np.concatenate(judges.ask("trust", recalled_in, every))
+    rows = np.concatenate(judges.ask("trust", _recalled, every))
     return weighed(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64))
 
 
+def _recalled(subject: Subject, sample: Sample) -> NDArray[np.float64]:
+    assert subject.engine is not None
+    return recalled_in(subject.engine, sample)
+
+
 def gates(judges: Judges, projects: Projects, count: int) -> dict[str, float]:
-    """By language: the lowest threshold from which on enough of what is shown mid-line is right."""
-    found = {}
+    """By language there is text of: from where on enough of what is shown mid-line is right."""
+    cases = {}
     for language in LANGUAGES:
-        if not (held := in_language(projects, language)):
-            continue
-        pages = cursors.pages(held, 0)
-        asked = {"mid_line": cursors.mid_line_cursors(pages, count, 0)}
-        trials = answers_by_kind(judges, f"{language.name}: gate", asked)["mid_line"]
-        gate = lowest_threshold(
-            [(trial.confidence, trial.right) for trial in trials if trial.shown]
-        )
-        found[language.name] = UNCALIBRATED if gate is None else gate
-    return found
+        if held := in_language(projects, language):
+            places = cursors.mid_line_cursors(cursors.pages(held, 0), count, 0)
+            name = f"{language.name}: gate"
+            trials = answers_by_kind(judges, name, {"mid_line": places})["mid_line"]
+            cases[language.name] = [(each.confidence, each.right) for each in trials if each.shown]
+    return between(cases)
+
+
+def between(cases: Mapping[str, Sequence[Case]]) -> dict[str, float]:
+    """Each language's gate: midway between what its own cases ask for and what all of them do.
+
+    For the projects that speak for a language are few, and its own threshold was found by chance.
+    """
+    every = lowest_threshold([c for some in cases.values() for c in some], ASKED_PRECISION)
+    together = UNCALIBRATED if every is None else every
+    own = {name: lowest_threshold(some, ASKED_PRECISION) for name, some in cases.items()}
+    return {
+        name: together if alone is None else round((alone + together) / 2, 2)
+        for name, alone in own.items()
+    }
 
 
 def appetite(judges: Judges, projects: Projects, count: int) -> Appetite:
@@ -125,8 +145,11 @@ def main(
     workers: Annotated[int, typer.Option(help="Processes; 0: one a core.")] = 0,
 ) -> None:
     """Learn how far the memory is trusted, the gates and the use of a workspace; minutes."""
-    with progress() as steps:
-        learn(model, corpus, steps, workers=workers)
+    try:
+        with progress() as steps:
+            learn(model, corpus, steps, workers=workers)
+    except (CorpusError, ModelFolderError) as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

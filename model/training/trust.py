@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..archive import Archive
+from ..engine import Engine
 from ..languages import PYTHON, Language
 from ..match import Match
 from ..memory import MOST_WEIGHT, SHAPE, Trust, cell, history, recalled
@@ -26,7 +27,6 @@ from .cases import in_language
 from .corpus import SourceFile
 from .cursors import in_turns
 from .sources import STANDARD_LIBRARY, unseen_texts
-from .subjects import Subject
 
 LEARNING_TEXTS = 60  # of the standard library, for the n-gram baseline
 LEARNING_CHARS = 12_000  # of each: a window of the engine
@@ -127,14 +127,12 @@ def weighed(mine: Floats, theirs: Floats, cells: NDArray[np.int64]) -> Trust:
     return Trust(likeliest(mine, theirs, cells, prior).reshape(SHAPE).clip(max=MOST_WEIGHT))
 
 
-def recalled_in(subject: Subject, sample: Sample) -> Floats:
+def recalled_in(engine: Engine, sample: Sample) -> Floats:
     """(l, 3) of each token where something is recalled: the probability that the model gives
     it and that the memory gives it, and its cell in the table, flattened.
 
-    For a subject with an engine; the text is read left to right.
+    The text is read left to right.
     """
-    engine = subject.engine
-    assert engine is not None
     tokenizer, bos = engine.tokenizer, engine.tokenizer.markers.bos or 0
     ids = tokenizer.encode(sample.text)
     match = Match.of(
