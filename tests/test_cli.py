@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from stateline.lsp_server.place import _request
 from stateline.lsp_server.verbs import app
 from stateline.model import PRETRAINED
 from typer.testing import CliRunner
@@ -34,6 +35,15 @@ def test_version():
 
 def test_complete_prints_text(file: Path):
     assert run("complete", f"{file}:7:16").strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [("a.py", "python"), ("a.tsx", "typescriptreact"), ("a.mjs", "javascript"), ("a.txt", "")],
+)
+def test_a_place_is_in_the_language_of_its_file(tmp_path: Path, name: str, language: str):
+    (tmp_path / name).write_text("x\n")
+    assert _request(f"{tmp_path / name}:1:2").context.language == language
 
 
 def test_complete_as_json(file: Path):
