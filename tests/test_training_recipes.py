@@ -102,7 +102,7 @@ def test_a_start_from_other_weights_has_its_own_clock(corpus, tmp_path, seconds)
     train(CLOCKED, corpus, tmp_path / "second", start=tmp_path / "first")
     first, second = rows_of(tmp_path / "first"), rows_of(tmp_path / "second")
     assert second[0]["step"] == 1
-    assert second[0]["loss"] < first[0]["loss"] - 0.5, "it begins with what was learned"
+    assert second[0]["loss"] < first[0]["loss"] - 0.2, "it begins with what was learned"
     assert [row["lr"] for row in second] == [row["lr"] for row in first]
 
 
