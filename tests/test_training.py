@@ -67,7 +67,8 @@ def finished(corpus: Path, tmp_path_factory) -> Path:
 
 def rows_of(out: Path) -> list[dict]:
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    return [{name: row[name] for name in row if name != "tokens_per_s"} for row in rows]
+    others = {"tokens_per_s", "kernels"}  # not the run's own numbers
+    return [{name: row[name] for name in row if name not in others} for row in rows]
 
 
 def weights_of(out: Path) -> dict[str, torch.Tensor]:

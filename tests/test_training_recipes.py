@@ -102,7 +102,7 @@ def test_a_start_from_other_weights_has_its_own_clock(corpus, tmp_path, seconds)
     train(CLOCKED, corpus, tmp_path / "second", start=tmp_path / "first")
     first, second = rows_of(tmp_path / "first"), rows_of(tmp_path / "second")
     assert second[0]["step"] == 1
-    assert second[0]["loss"] < first[0]["loss"] - 0.5, "it begins with what was learned"
+    assert second[0]["loss"] < first[0]["loss"] - 0.2, "it begins with what was learned"
     assert [row["lr"] for row in second] == [row["lr"] for row in first]
 
 
@@ -113,5 +113,6 @@ def test_a_quiet_start_makes_what_layers_add_small():
         trainer._new_model(config, replace(recipe, quiet_start=chosen), None).backbone.layers[0]
         for chosen in (False, True)
     )
-    assert quiet.mixer.out_proj.weight.std() < 0.6 * loud.mixer.out_proj.weight.std()
-    assert quiet.mixer.in_proj.weight.std() == pytest.approx(0.6 / 4, rel=0.1)
+    added = [layer.mixer.out_proj.weight.std().item() for layer in (loud, quiet)]
+    assert added[1] < 0.6 * added[0]
+    assert quiet.mixer.in_proj.weight.std().item() == pytest.approx(0.6 / 4, rel=0.1)
