@@ -272,7 +272,13 @@ def evaluate(
         typer.echo(json.dumps(report))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],  # `corpus build --help` is for the command below
+    }
+)
 def corpus(context: typer.Context) -> None:
     """Build the training corpus: `stateline corpus build --help`."""
     from ..model.training.corpus import app as corpus_app

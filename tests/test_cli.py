@@ -125,3 +125,8 @@ def test_train_needs_shards(tmp_path: Path):
     )
     assert result.exit_code != 0
     assert "stateline corpus build" in str(result.exception) + result.output
+
+
+def test_the_corpus_command_tells_of_its_own_options():
+    assert "--max-mb" in run("corpus", "build", "--help")
+    assert "build" in run("corpus", "--help")

@@ -135,3 +135,15 @@ def test_a_client_that_hangs_is_ended(tmp_path: Path, monkeypatch):
 def test_pip_is_told_for_which_machine_a_wheel_is(files: list[str], options: str):
     wheels = [Distribution("a", "1", "MIT", file, "0" * 64) for file in files]
     assert " ".join(downloads._target(wheels)).endswith(f"--implementation cp {options}")
+
+
+def test_each_client_is_given_its_own_pins_many_at_a_time(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(downloads, "BATCH", 2)
+    old = Distribution("old", "1", "MIT", "old-1-py2-none-any.whl", "0" * 64)
+    wheels = [
+        Distribution(name, "1", "MIT", f"{name}-1-py3-none-any.whl", "0" * 64) for name in "abc"
+    ]
+    npm = package(tmp_path, "mitt", FILES)
+    wanted = [wheels[0], old, wheels[1], npm, wheels[2]]
+    found = downloads._batches(wanted)
+    assert found == [[wheels[0], wheels[1]], [old], [npm], [wheels[2]]]

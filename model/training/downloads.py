@@ -14,8 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from .sources import CorpusError, Distribution, Package, Source, matches
@@ -40,33 +39,42 @@ def fetch_all(
 
     What comes later is downloaded while the caller works on what came before.
     """
+    wanted = list(sources)
     with ThreadPoolExecutor(AT_ONCE) as lines:
-        batches = [lines.submit(_batch, batch, cache) for batch in _batches(sources)]
+        coming: dict[Source, Future[dict[Source, Path | CorpusError]]] = {}
+        for batch in _batches(wanted):
+            coming.update(dict.fromkeys(batch, lines.submit(_batch, batch, cache)))
         try:
-            for batch in batches:
-                yield from batch.result()
+            for source in wanted:
+                yield source, coming[source].result()[source]
         finally:
-            for batch in batches:
-                batch.cancel()
+            for future in coming.values():
+                future.cancel()
 
 
-def _batches(sources: Iterable[Source]) -> Iterator[list[Source]]:
-    """Neighbours that one run of a client can bring."""
-    for _, group in groupby(sources, key=_client):
-        alike = list(group)
-        yield from (alike[start : start + BATCH] for start in range(0, len(alike), BATCH))
+def _batches(sources: Sequence[Source]) -> list[list[Source]]:
+    """What one run of a client can bring, by when its first is wanted."""
+    batches: list[list[Source]] = []
+    filling: dict[str, list[Source]] = {}
+    for source in sources:
+        batch = filling.get(_client(source))
+        if batch is None or len(batch) == BATCH:
+            batch = filling[_client(source)] = []
+            batches.append(batch)
+        batch.append(source)
+    return batches
 
 
 def _client(source: Source) -> str:
     return _python_version(source.file) if isinstance(source, Distribution) else "npm"
 
 
-def _batch(batch: Sequence[Source], cache: Path) -> list[tuple[Source, Path | CorpusError]]:
+def _batch(batch: Sequence[Source], cache: Path) -> dict[Source, Path | CorpusError]:
     """All of them at once; then what did not come, one by one, to learn why."""
     missing = [source for source in batch if not _place(source, cache).is_file()]
     if len(missing) > 1:
         _bring(missing, cache)
-    return [(source, _had(source, cache)) for source in batch]
+    return {source: _had(source, cache) for source in batch}
 
 
 def _had(source: Source, cache: Path) -> Path | CorpusError:
