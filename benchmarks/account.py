@@ -45,9 +45,12 @@ class Work:
     floats: bool = False
 
 
-def works(config: Mamba2Config, together: int) -> dict[str, Work]:
-    """The parts that have a ceiling, of all layers; weights are 8-bit blocks with their scales."""
-    layers, byte = config.n_layer, 1 + 4 / 32
+BYTES = {"F32": 4, "BF16": 2, "I8": 1 + 4 / 32, "I32": 0.5 + 2 / 32}  # of a weight and its scale
+
+
+def works(config: Mamba2Config, together: int, dtype: str) -> dict[str, Work]:
+    """The parts that have a ceiling, of all layers, if all matrices are stored as `dtype`."""
+    layers, byte = config.n_layer, BYTES[dtype]
 
     def product(rows: int, columns: int, times: int) -> Work:
         size = rows * columns * times
@@ -74,8 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         native = compiled(Path(folder))
         config = read_config(chosen.model)
-        network = NativeNetwork(native, config, load_tensors(chosen.model, config), 1)
-        report = measured(native, network, chosen.rounds)
+        tensors = load_tensors(chosen.model, config)
+        network = NativeNetwork(native, config, tensors, 1)
+        dtype = tensors["backbone.embedding.weight"].dtype
+        report = measured(native, network, chosen.rounds, dtype)
     print(json.dumps(report) if chosen.json else told(report))
     return 0
 
@@ -102,10 +107,12 @@ def compiled(folder: Path) -> ctypes.CDLL:
     return native
 
 
-def measured(native: ctypes.CDLL, network: NativeNetwork, rounds: int) -> dict[str, Any]:
+def measured(
+    native: ctypes.CDLL, network: NativeNetwork, rounds: int, dtype: str
+) -> dict[str, Any]:
     """Microseconds a token by part, reading and writing, and the ceilings."""
     config = network.config
-    weights = sum(w.read_bytes for w in works(config, 1).values())
+    weights = sum(w.read_bytes for w in works(config, 1, dtype).values())
     state = network.zero_state().nbytes
     return {
         "isa": network.isa,
@@ -124,8 +131,8 @@ def measured(native: ctypes.CDLL, network: NativeNetwork, rounds: int) -> dict[s
             ),
         },
         "works": {
-            "read": {name: vars(work) for name, work in works(config, READ[0]).items()},
-            "write": {name: vars(work) for name, work in works(config, WRITE[0]).items()},
+            "read": {name: vars(work) for name, work in works(config, READ[0], dtype).items()},
+            "write": {name: vars(work) for name, work in works(config, WRITE[0], dtype).items()},
         },
     }
 
