@@ -115,11 +115,12 @@ def test_without_learning_shards_nothing_is_touched(tmp_path: Path):
     [
         ((1.0, 0.97, 0.9, 0.8), 16_000),
         ((1.0, 0.97, 0.9, 0.89), 4_000),
-        ((1.0, 0.99, 0.5, 0.4), 0),
+        ((1.0, 0.99, 0.5, 0.495), 4_000),
+        ((1.0, 0.99, 0.985, 0.981), 0),
         ((1.0, 1.1, 1.2, 1.3), 0),
     ],
 )
-def test_other_files_are_worth_it_as_long_as_each_step_saves_enough(bits, tokens):
+def test_more_of_other_files_is_given_if_that_saves_enough(bits, tokens):
     by_tokens = zip(("0", "1000", "4000", "16000"), bits, strict=True)
     report = {name: {"both": {"bits_per_byte": {"value": value}}} for name, value in by_tokens}
     assert worth(report, "both", 0.02) == tokens

@@ -32,6 +32,7 @@ from .figures import progress
 from .judges import Judges, Steps, judges_of
 from .subjects import Subject
 from .trust import LEARNING_CHARS, Sample, recalled_in, samples, weighed
+from .workspaces import TOKENS
 
 # Asked of what is shown, so that WANTED_PRECISION is kept elsewhere: a threshold looks better on
 # the few projects that it was found on.
@@ -114,7 +115,7 @@ def between(cases: Mapping[str, Sequence[Case]]) -> dict[str, float]:
 def appetite(judges: Judges, projects: Projects, count: int) -> Appetite:
     """How much of other files is read and recalled, by what it saves, and how long tokens are."""
     judged = workspaces.targets(projects, count, 0)
-    read, recalled = 0, workspaces.TOKENS[-1]
+    read, recalled = 0, TOKENS[-1]
     if judged:  # else what costs nothing
         nats = judges.ask("workspace", workspace_nats, judged)
         report = workspaces.workspace_report(judged, nats)
@@ -128,14 +129,12 @@ def appetite(judges: Judges, projects: Projects, count: int) -> Appetite:
 
 
 def worth(report: Mapping[str, Any], use: str, pays: float) -> int:
-    """The most tokens of which each step saves a share of at least `pays` of the bits."""
-    best = 0
-    last = report["0"][use]["bits_per_byte"]["value"]
-    for tokens in workspaces.TOKENS[1:]:
-        now = report[str(tokens)][use]["bits_per_byte"]["value"]
-        if now > last * (1 - pays):
-            break
-        best, last = tokens, now
+    """How many tokens to give: more only if that saves a share of at least `pays` of the bits."""
+    bits = {tokens: report[str(tokens)][use]["bits_per_byte"]["value"] for tokens in TOKENS}
+    best = TOKENS[0]
+    for tokens in TOKENS[1:]:
+        if bits[tokens] <= bits[best] * (1 - pays):
+            best = tokens
     return best
 
 
