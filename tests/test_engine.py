@@ -150,10 +150,10 @@ def test_the_memory_copies_what_stands_around(trusting: Engine, text: str, writt
 
 def test_the_memory_of_a_cold_answer_is_the_whole_windows(trusting: Engine):
     """What stands too far above the cursor to be read in time is recalled all the same."""
-    text = "def a_peculiar_name(argument):\n    pass\n" + "x = 1\n" * 1_500 + "a_pecu█"
+    text = "def a_peculiar_name(argument):\n    pass\n" + "x = 1\n" * 1_500 + "def a_peculiar_name█"
     written, usage = ask(trusting, text, max_tokens=6)
     assert usage.cold
-    assert written.startswith("liar_name(argument")
+    assert written.startswith("(argument")
 
 
 def laid_out(engine: Engine, context: Context) -> Prompt:
