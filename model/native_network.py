@@ -296,9 +296,9 @@ class NativeNetwork:
         kind = stored.dtype
         if kind not in KINDS:  # float16 and float64
             kind, data = "F32", _floats(stored)
-        elif kind == "I8":
+        elif stored.scales is not None and kind == "I8":
             data, scales = _by_rows(data, 2), _by_rows(stored.scales.astype(np.float32))
-        elif kind == "I32":
+        elif stored.scales is not None:
             cols *= WORD
             data, scales = _by_rows(data), _by_rows(stored.scales)
         data = np.ascontiguousarray(data)

@@ -4,7 +4,7 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
-#elif defined(__ARM_NEON)
+#elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
 
@@ -18,7 +18,7 @@ INLINE void eight_sums(const vec *v, float *sums) {
     UNROLL for (int i = 0; i < 8; i++) sums[i] = lanes_sum(v[i]);
 }
 
-#if defined(__ARM_NEON)
+#if defined(__aarch64__)
 INLINE vec fused(vec a, vec b, vec c) {
     return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
