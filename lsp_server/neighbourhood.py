@@ -56,7 +56,7 @@ class Neighbourhood:
     def around(self, uri: str) -> Surroundings:
         """The surroundings of a document, for a request: at once, by what is known."""
         chosen = self._chosen.get(uri)
-        return chosen.around if chosen else Surroundings(file=file_of(uri))
+        return chosen.around if chosen else self._alone(file_of(uri))
 
     def around_reading(self, context: Context) -> Surroundings:
         """As `around`, with how much of the text stands on the disk too."""
@@ -100,9 +100,8 @@ class Neighbourhood:
         saved = await asyncio.to_thread(workspace.saved_text, path)
         if drops != self._drops:
             return  # What was chosen may hold what has left meanwhile; it is due again.
-        around = Surroundings(
-            selection.read, selection.recalled, str(workspace.root_of(path) or ""), file
-        )
+        alone = self._alone(file)
+        around = replace(alone, read=selection.read, recalled=selection.recalled)
         if before and before.around == around:
             around = before.around  # the same object, so that nobody need compare it again
         self._chosen[uri] = _Chosen(around, selection, saved or "", version)
@@ -132,6 +131,11 @@ class Neighbourhood:
     def close(self, uri: str) -> None:
         """Forget what was chosen for a document."""
         self._chosen.pop(uri, None)
+
+    def _alone(self, file: str) -> Surroundings:
+        """Of a file whose neighbours are not known; the model is told its path from the first."""
+        root = self._workspace.root_of(Path(file)) if self._workspace and file else None
+        return Surroundings(workspace=str(root or ""), file=file)
 
     def _stale(self) -> bool:
         return any(chosen.version < self._version - 1 for chosen in self._chosen.values())

@@ -260,12 +260,15 @@ class Engine:
         prefix, markers = reading.prefix, self.tokenizer.markers
         suffix = reading.suffix(suffix_tokens)
         tokens, marks = fim.anchored(markers, prefix.ids[start : prefix.settled], anchor, suffix)
+        tokens[marks[0] : marks[0]] = named = reading.named
+        marks = (marks[0], *(mark + len(named) for mark in marks[1:]))
         chain = head  # which has the [bos] that `anchored` puts first
         for first, end in pairwise((*marks, len(tokens))):
             chain = chain.then(tokens[first:end], reading.file if chain is head else "")
         above = head.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
         saved = max(0, reading.saved_tokens(context.around.saved_chars) - start)
-        durable = min(head.length + (markers.pre is not None) + saved, above) if saved else 0
+        named_until = head.length + len(named) + (markers.pre is not None)
+        durable = min(named_until + saved, above) if saved else 0
         durable = max(durable, head.length)
         return Prompt(chain, prefix.tail, memory.NOTHING, head.length, above, durable)
 

@@ -4,10 +4,11 @@ Owns the anchored fill-in-the-middle form and its prefix-only form, the window, 
 and the suffix, all as pure functions that the trainer and the engine share. Knows token ids
 and texts; knows no model, no state and no editor.
 
-    [bos] W [pre] P0 [suf] S [mid] M0 | middle... [eom]
+    [bos] W N [pre] P0 [suf] S [mid] M0 | middle... [eom]
 
-`W` other files, `P0` this file up to an anchor, `S` what follows the hole, `M0` the text
-from the anchor to the cursor. Least volatile first, so that typing only appends to `M0`.
+`W` other files, `N` this file's name, `P0` this file up to an anchor, `S` what follows the hole,
+`M0` the text from the anchor to the cursor. Least volatile first, so that typing only appends to
+`M0`.
 P0, M0 and the middle are tokenised as one string and cut between tokens.
 """
 
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 
 from .tokenizer import Markers
 
-LAYOUT = 1  # counts the changes in how a prompt is laid out; states on the disk depend on it
+LAYOUT = 2  # counts the changes in how a prompt is laid out; states on the disk depend on it
 WINDOW_CHARS = 12_000  # about 4k tokens of the embedded model
 SUFFIX_TOKENS = 128
 SUFFIX_CHARS = 1_000

@@ -76,11 +76,8 @@ class Heads:
 
     def _tokenised(self, neighbour: Neighbour) -> None:
         if neighbour not in self._files:
-            marker = self._tokenizer.markers.file
-            head = [] if marker is None else [marker]
-            # Encoded apart, as the trainer does.
-            path = self._tokenizer.encode(neighbour.path + "\n")
+            named = self._tokenizer.named(neighbour.path)
             text = self._tokenizer.encode(masked(neighbour.text))
-            self._files[neighbour] = tokens = array("I", [*head, *path, *text])
+            self._files[neighbour] = tokens = array("I", [*named, *text])
             self._tokens += len(tokens)
         self._files.move_to_end(neighbour)

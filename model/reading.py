@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from . import fim
 from .archive import NO_FILES, Archive, Ids
 from .chain import Chain
 from .completer import Context
+from .languages import language_of
 from .secrets import masked
 from .tokenizer import TokenizedText, Tokenizer
 
@@ -38,6 +40,8 @@ class Reading:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.prefix = TokenizedText(tokenizer)
         self._tokenizer = tokenizer
+        self.named: list[int] = []  # the tokens that say which file this is
+        self._path = ""  # that they say
         self._suffix: tuple[str, list[int]] = ("", [])  # what follows the cursor, and its tokens
         self.below = ""  # what follows the cursor, as far as a prompt may need it
         self.start = 0  # of the window, in the whole text
@@ -53,6 +57,7 @@ class Reading:
         """
         text, offset = context.text, context.offset
         self.file = context.around.file or context.path
+        self._name(shown_path(context))
         self.start = fim.window_start(text, offset)
         below = fim.suffix_start(text, offset)
         end = below + fim.SUFFIX_CHARS
@@ -60,6 +65,13 @@ class Reading:
         shown = masked(text[first : end + SECRET_CHARS])
         self.prefix.update(shown[self.start - first : offset - first])
         self.below = shown[below - first : end - first]
+
+    def _name(self, path: str) -> None:
+        if path != self._path:
+            self._path = path
+            # A model without the marker was never told to expect a name.
+            marked = self._tokenizer.markers.file is not None
+            self.named = self._tokenizer.named(path) if marked else []
 
     def suffix(self, most: int) -> list[int]:
         """The first tokens of what follows the cursor, which mostly stands still while typing."""
@@ -85,3 +97,18 @@ class Reading:
         """How many tokens spell what the first `saved_chars` of the whole text are."""
         reach = saved_chars - self.start
         return bisect_right(self.prefix.ends, reach, 0, self.prefix.settled)
+
+
+def shown_path(context: Context) -> str:
+    """The path that a model reads of a text: below its workspace folder, else the name alone.
+
+    What has no suffix of its language gets one, for that is what the model knows a language by.
+    """
+    around = context.around
+    path = PurePath(around.file or context.path)
+    inside = bool(around.workspace) and path.is_relative_to(around.workspace)
+    shown = path.relative_to(around.workspace).as_posix() if inside else path.name
+    language = language_of(context.language)
+    if language is None or path.suffix.lower() in language.suffixes:
+        return shown
+    return shown + language.suffixes[0]

@@ -136,6 +136,12 @@ class Tokenizer:
         """The tokens of `text`; a lone surrogate, which no bytes can spell, is read as U+FFFD."""
         return list(self._inner.encode(well_formed(text), add_special_tokens=False).ids)
 
+    def named(self, path: str) -> list[int]:
+        """The marker of a file, if there is one, and its path: what stands before its text."""
+        marker = self.markers.file
+        # Encoded apart, so that no token spans both the path and the text.
+        return [*([] if marker is None else [marker]), *self.encode(path + "\n")]
+
     def encode_with_offsets(self, text: str) -> Encoded:
         """As `encode`, with where tokens end and pre-tokens start."""
         encoding = self._inner.encode(well_formed(text), add_special_tokens=False)

@@ -20,7 +20,7 @@ from stateline.model.checkpoints import Place
 from stateline.model.completer import Context, Neighbour, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
 from stateline.model.reader import Read, Reader
-from stateline.model.reading import Prompt
+from stateline.model.reading import Prompt, shown_path
 from stateline.model.secrets import masked
 from stateline.model.shelf import Remembered, StateShelf
 from stateline.model.statefolder import entries
@@ -170,18 +170,20 @@ def check_state(got: Remembered, want: Remembered) -> None:
         assert abs(one - other).max() <= 1e-9 * abs(other).max()
 
 
-def parts(prompt: Prompt) -> tuple[list[int], list[int]]:
+def parts(prompt: Prompt, named: list[int]) -> tuple[list[int], list[int]]:
     """The tokens of the open text before the cursor, and those after it."""
     tokens, markers = flat(prompt.chain)[prompt.workspace :], ours().markers
+    assert tokens[: len(named) + 1] == [*named, markers.pre]
+    tokens = tokens[len(named) :]
     suf, mid = tokens.index(markers.suf), tokens.index(markers.mid)
-    assert tokens[0] == markers.pre
     return tokens[1:suf] + tokens[mid + 1 :], tokens[suf + 1 : mid]
 
 
 def check_prompt(prompt: Prompt, context: Context) -> None:
     """It is the text around the cursor, as tokens that stand still, without its secrets."""
     text, offset = context.text, context.offset
-    before, after = parts(prompt)
+    named = ours().named(shown_path(context))
+    before, after = parts(prompt, named)
     above = ours().decode(before) + prompt.tail
     start = fim.window_start(text, offset)
     check_shown(above, text, max(start, offset - len(above)), offset)
@@ -191,7 +193,7 @@ def check_prompt(prompt: Prompt, context: Context) -> None:
     if len(above) == offset - start:
         assert ours().encode(above)[: len(before)] == before
     else:  # a cold answer, or of a word without end not even all of the tail
-        assert not prompt.above - prompt.workspace - 1 or len(prompt.tail) == 96
+        assert prompt.above == prompt.workspace + len(named) + 1 or len(prompt.tail) == 96
 
 
 def check_shown(shown: str, text: str, start: int, end: int) -> None:
@@ -213,14 +215,16 @@ def check_forgotten(prompt: Prompt, forgotten: set[str]) -> None:
 def durable_names(prompt: Prompt, context: Context) -> set[bytes]:
     """Of the beginnings that hold nothing but what stands on the disk."""
     tokens, start = flat(prompt.chain), fim.window_start(context.text, context.offset)
-    own, _ = parts(prompt)
-    whole = [prompt.workspace, prompt.workspace + 1]
-    for n in range(1, prompt.above - prompt.workspace):
+    named = ours().named(shown_path(context))
+    own, _ = parts(prompt, named)
+    begun = prompt.workspace + len(named) + 1
+    whole = list(range(prompt.workspace, begun + 1))
+    for n in range(1, prompt.above - begun + 1):
         # Of a character that is cut, as of one that is whole, there is a first byte.
         written = b"".join(ours().token_bytes[token] for token in own[:n])
         chars = len(re.findall(rb"[^\x80-\xbf]", written))
         if start + chars <= context.around.saved_chars:
-            whole.append(prompt.workspace + 1 + n)
+            whole.append(begun + n)
     lengths = {*range(prompt.workspace), *whole}
     packed = np.array(tokens, np.uint32).tobytes()
     return {blake2b(packed[: 4 * n], digest_size=16).digest() for n in lengths}

@@ -163,7 +163,8 @@ def laid_out(engine: Engine, context: Context) -> Prompt:
 def test_a_model_with_a_memory_reads_no_more_above_its_anchor_than_helps(trusting: Engine):
     text = "".join(f"value_{n} = {n}\n" for n in range(900))
     first = laid_out(trusting, Context(text, len(text), "a.py"))
-    assert ABOVE_TOKENS <= first.above - first.workspace <= 2 * ABOVE_TOKENS + 1
+    around = len(trusting.tokenizer.named("a.py")) + 1
+    assert ABOVE_TOKENS <= first.above - first.workspace - around <= 2 * ABOVE_TOKENS
     longer = text + "x = 1\n" * 9
     then = laid_out(trusting, Context(longer, len(longer), "a.py"))
     assert then.chain.name(first.above) == first.chain.name(first.above)  # it stands still
@@ -177,7 +178,8 @@ def test_what_may_be_kept_on_the_disk_is_what_is_saved(trusting: Engine, saved: 
     text = "".join(f"value_{n} = {n}\n" for n in range(700))
     around = Surroundings((), (), "/project", "/project/a.py", saved)
     prompt = laid_out(trusting, Context(text, len(text), "a.py", "python", around))
-    above = prompt.chain.between(prompt.workspace + 1, prompt.durable)
+    name = trusting.tokenizer.named("a.py")
+    above = prompt.chain.between(prompt.workspace + len(name) + 1, prompt.durable)
     kept = trusting.tokenizer.decode(above)
     assert not kept or text.index(kept) + len(kept) <= saved
     assert bool(kept) == (saved > text.index("value_650"))

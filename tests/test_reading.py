@@ -1,12 +1,14 @@
 """One open text: an anchor stands still while it may, and eight of them are remembered."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
 from stateline.model import fim
-from stateline.model.completer import Context
-from stateline.model.reading import ANCHORS, Reading
+from stateline.model.completer import Context, Surroundings
+from stateline.model.reading import ANCHORS, Reading, shown_path
 from tiny_model import ours
 
 LINES = [f"value_{n} = other[{n}] + {n * n}\n" for n in range(120)]
@@ -106,6 +108,40 @@ def test_what_follows_the_cursor_is_made_tokens_of_once(monkeypatch):
     for typed in ("x", "xy", "xyz"):
         reading.update(Context(typed + below, len(typed), "a.py"))
         assert reading.suffix(7) == encode(tokenizer, below)[:7]
-    assert encoded == [below]
+    assert encoded == ["a.py\n", below]
     reading.update(Context("xyz\n", 3, "a.py"))
     assert reading.suffix(7) == encode(tokenizer, "\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "around", "shown"),
+    [
+        ("file:///home/me/p/src/a.py", "python", Surroundings(), "a.py"),
+        ("a", "python", Surroundings(file="/home/me/p/src/a.py"), "a.py"),
+        (
+            "a",
+            "python",
+            Surroundings(workspace="/home/me/p", file="/home/me/p/src/a.py"),
+            "src/a.py",
+        ),
+        ("a", "python", Surroundings(workspace="/home/me/other", file="/home/me/p/a.py"), "a.py"),
+        ("a", "typescriptreact", Surroundings(file="/p/View.tsx"), "View.tsx"),
+        ("untitled:Untitled-1", "typescript", Surroundings(), "untitled:Untitled-1.ts"),
+        ("a", "python", Surroundings(file="/p/manage"), "manage.py"),
+        ("a", "rust", Surroundings(file="/p/main.rs"), "main.rs"),
+        ("a", "", Surroundings(file="/p/notes"), "notes"),
+    ],
+)
+def test_a_model_is_told_the_path_and_by_it_the_language(path, language, around, shown):
+    assert shown_path(Context("", 0, path, language, around)) == shown
+
+
+def test_a_name_is_said_only_to_a_model_that_knows_its_marker(monkeypatch):
+    reading = Reading(tokenizer := ours())
+    reading.update(Context("", 0, "a.py"))
+    assert reading.named == [tokenizer.markers.file, *tokenizer.encode("a.py\n")]
+    plain = ours()
+    monkeypatch.setattr(plain, "markers", replace(plain.markers, file=None))
+    other = Reading(plain)
+    other.update(Context("", 0, "a.py"))
+    assert other.named == []

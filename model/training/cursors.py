@@ -16,7 +16,7 @@ from threading import Event
 from typing import Any, TypeVar
 
 from .. import fim
-from ..completer import Context, Piece, Sampling, Writer
+from ..completer import Context, Piece, Sampling, Surroundings, Writer
 from ..languages import PYTHON, language_of_path
 from .corpus import CorpusError, SourceFile
 from .intervals import mean_of, share_of
@@ -47,7 +47,8 @@ class Cursor:
         text, language = self.file.text, language_of_path(self.file.path)
         without = text[: self.offset] + text[self.end :]
         name = f"{self.file.path}:{self.offset}"
-        return Context(without, self.offset, name, language.ids[0] if language else "")
+        around = Surroundings(workspace=".", file=self.file.path)  # its path is shown whole
+        return Context(without, self.offset, name, language.ids[0] if language else "", around)
 
 
 @dataclass(frozen=True)

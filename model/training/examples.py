@@ -76,13 +76,9 @@ class Lane:
                 for file in segment:
                     self._path_due = True
                     for tokens in self._file(file.text):
-                        head = self._head(file.path) if self._path_due else []
+                        head = self._tokenizer.named(file.path) if self._path_due else []
                         self._path_due = False
                         yield head + tokens
-
-    def _head(self, path: str) -> list[int]:
-        marker = self._tokenizer.markers.file
-        return [*([] if marker is None else [marker]), *self._tokenizer.encode(path + "\n")]
 
     def _file(self, text: str) -> Iterator[list[int]]:
         if self._rng.random() < self._mix.whole_file:

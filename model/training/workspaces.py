@@ -71,16 +71,10 @@ def stream(tokenizer: Tokenizer, files: Sequence[SourceFile], most: int) -> list
     for file in reversed(files):
         if not most:
             break
-        tokens = [*header(tokenizer, file), *tokenizer.encode(file.text)]
+        tokens = [*tokenizer.named(file.path), *tokenizer.encode(file.text)]
         taken.insert(0, tokens[max(0, len(tokens) - most) :])
         most -= len(taken[0])
     return taken
-
-
-def header(tokenizer: Tokenizer, file: SourceFile) -> list[int]:
-    """The marker of a file and its path."""
-    marker = tokenizer.markers.file
-    return [*([] if marker is None else [marker]), *tokenizer.encode(file.path + "\n")]
 
 
 def workspace_nats(engine: Engine, target: Target) -> list[Prefixed]:
@@ -91,7 +85,7 @@ def workspace_nats(engine: Engine, target: Target) -> list[Prefixed]:
 def _prefixed(engine: Engine, target: Target) -> Iterator[Prefixed]:
     tokenizer, trust = engine.tokenizer, engine.decoder.trust
     bos = tokenizer.markers.bos
-    head, last = [] if bos is None else [bos], header(tokenizer, target.file)
+    head, last = [] if bos is None else [bos], tokenizer.named(target.file.path)
     text = tokenizer.encode(target.text)
     prefixes = [stream(tokenizer, target.before, most) for most in TOKENS]
     archives = [Archive(files) for files in prefixes]
