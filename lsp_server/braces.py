@@ -22,6 +22,7 @@ _CLAUSE = re.compile(r"(?:\}\s*)?(?:else|catch|finally)\b")
 _WHILE = re.compile(r"(?:\}\s*)?while\b")
 _DO = re.compile(r"\s*do\b")
 _LABEL = re.compile(r"\s*(?:case\b.*|default\s*):")
+_LABEL_BEGUN = re.compile(r"case\b.*|default\s*")
 _CLOSES = re.compile(r"[)\]}`]|</|/?>")
 _ONLY_CLOSES = re.compile(r"(?:[)\]};,`\s]|</[\w.:-]*>)+")
 _UNDECIDED = re.compile(r"\w{1,10}|[^\w\s]{1,2}")  # a row's beginning that may become any of these
@@ -141,7 +142,8 @@ class _Statement:
         code = row.text.lstrip()
         if self.seen.quote:
             return True
-        undecided = not row.whole and _UNDECIDED.fullmatch(code) is not None
+        begun = _UNDECIDED.fullmatch(code) or (self.open and _LABEL_BEGUN.fullmatch(code))
+        undecided = not row.whole and begun is not None
         if row.columns > self._base and (self.open or self._in_label or _awaits_more(self._code)):
             return True
         if self.open:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import logging
 import os
 from ctypes import POINTER, Structure, c_char_p, c_float, c_int32, c_void_p
 from pathlib import Path
 from typing import ClassVar
 
+logger = logging.getLogger(__name__)
+
+INTERFACE = 2  # as in the header: what was built from another one computes nonsense
 MOST_TOKENS = 64  # of one call
 MOST_THREADS = 64
 # For trials: "plain", "avx2" or "avx512" is then used, or with "none" no native library.
@@ -62,9 +66,11 @@ def library() -> ctypes.CDLL | None:
 
 
 def bound(path: Path) -> ctypes.CDLL | None:
-    """The library in a file; None if it cannot be opened."""
+    """The library in a file; None if it cannot be opened, or was built from another source."""
     try:
         loaded = ctypes.CDLL(str(path))
+        if loaded.sl_interface() != INTERFACE:
+            raise OSError("it was built from another version")
         loaded.sl_open.argtypes = [POINTER(Model), c_int32, c_char_p]
         loaded.sl_open.restype = c_void_p
         loaded.sl_close.argtypes = [c_void_p]
@@ -78,6 +84,7 @@ def bound(path: Path) -> ctypes.CDLL | None:
         loaded.sl_forward.restype = c_int32
         loaded.sl_replay.argtypes = [c_void_p, c_void_p, c_int32, c_int32, c_void_p, c_void_p]
         loaded.sl_replay.restype = c_int32
-    except (OSError, AttributeError):
+    except (OSError, AttributeError) as error:
+        logger.warning("%s is not used (%s); install Stateline again to build it", path, error)
         return None
     return loaded

@@ -80,8 +80,10 @@ class NativeTrail:
         """See `network.Trail`."""
         last = self._readings[-1]
         assert 0 <= count <= last.count
+        if not count:
+            return
         last.count -= count
-        if self._before is self._now and count:  # what was there before is gone
+        if self._before is self._now:  # what was there before is gone
             self._now = self.state(sum(reading.count for reading in self._readings))
         elif last.count:
             self._network.replay(last.log, last.count, self._before, self._now)

@@ -291,6 +291,8 @@ syntaxes = pytest.mark.parametrize("syntax", [INDENTED, BRACED, BRACED_JSX])
 @example("a", "\n  .b\n..")
 @example("<A>", "\n<b")
 @example("do {", "\n  a\n}\nwhile (x)\n")
+@example("do {", "\ncase 1:")
+@example("switch (x) {", "\ndefault :")
 @pytest.mark.parametrize("extent_of", [first_line, block])
 @syntaxes
 def test_extents_grow_and_a_finished_one_stays(syntax, extent_of, prefix, written):

@@ -77,7 +77,7 @@ def test_each_begins_in_its_own_way_and_all_end(shipped, text):
 
 
 def test_there_are_some(shipped):
-    pieces, _, _ = several(shipped, NEW)
+    pieces, _, _ = several(shipped, "x = ")
     assert len(set(texts(pieces).values())) == 3
 
 

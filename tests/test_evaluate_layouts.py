@@ -23,7 +23,6 @@ from stateline.model.training.workspaces import (
     TOKENS,
     USES,
     Target,
-    header,
     stream,
     targets,
     workspace_nats,
@@ -70,8 +69,8 @@ def test_the_memory_counts_like_the_model(monkeypatch, chunk: int):
 def test_the_stream_is_laid_out_as_in_training_and_cut_at_its_head():
     tokenizer = ENGINE.tokenizer
     whole = stream(tokenizer, FILES, 100_000)
-    assert header(tokenizer, FILES[0]) == [tokenizer.markers.file, *tokenizer.encode("f0.py\n")]
-    assert whole == [[*header(tokenizer, f), *tokenizer.encode(f.text)] for f in FILES]
+    assert tokenizer.named("f0.py") == [tokenizer.markers.file, *tokenizer.encode("f0.py\n")]
+    assert whole == [[*tokenizer.named(f.path), *tokenizer.encode(f.text)] for f in FILES]
     cut = stream(tokenizer, FILES, len(whole[2]) + 7)
     assert cut == [whole[1][-7:], whole[2]]
     assert stream(tokenizer, FILES, 0) == []

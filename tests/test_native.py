@@ -17,7 +17,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.model import PRETRAINED
+from stateline.model import PRETRAINED, native_library
 from stateline.model.config import Mamba2Config
 from stateline.model.folder import read_config
 from stateline.model.mamba2 import Mamba2
@@ -42,6 +42,14 @@ CONFIGS = {
     "biases": replace(PLAIN, proj_bias=True, conv_bias=False, d_conv=2, dt_limit=(0.01, 0.5)),
 }
 needs_library = pytest.mark.skipif(NATIVE is None, reason="the native library was not built")
+
+
+@needs_library
+def test_a_library_from_another_source_is_not_used(monkeypatch, caplog):
+    assert NATIVE is not None
+    monkeypatch.setattr(native_library, "INTERFACE", native_library.INTERFACE + 1)
+    assert native_library.bound(Path(NATIVE._name)) is None
+    assert "install Stateline again" in caplog.text
 
 
 def available(isa):

@@ -127,6 +127,8 @@ sl_runtime *sl_open(const sl_model *model, int32_t threads, const char *isa) {
     return NULL;
 }
 
+int32_t sl_interface(void) { return SL_INTERFACE; }
+
 const char *sl_isa(const sl_runtime *runtime) { return runtime->isa->name; }
 
 int32_t sl_forward(sl_runtime *runtime, const int32_t *tokens, int32_t count, int32_t sequences,

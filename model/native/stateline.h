@@ -64,6 +64,10 @@ typedef struct {
 
 typedef struct sl_runtime sl_runtime;
 
+/* Counts the changes of this file; whoever was made for another one must not call anything else. */
+#define SL_INTERFACE 2
+EXPORT int32_t sl_interface(void);
+
 /* A runtime for `model` on `threads` threads, the caller's included. `isa` names an instruction set
    ("plain", "avx2", "avx512"); NULL: the best that this machine has and that agrees with plain C on
    a trial. NULL is returned when memory, threads or that instruction set cannot be had. */

@@ -45,6 +45,7 @@ class _Around:
     ends: list[int]
     tail: str
     suffix: list[int]
+    named: list[int]  # what says which file it is
 
     @classmethod
     def of(cls, engine: Engine, cursor: Cursor) -> _Around:
@@ -55,7 +56,8 @@ class _Around:
         typed = TokenizedText(engine.tokenizer)
         typed.update(before)
         settled = typed.settled
-        return cls(before, typed.ids[:settled], typed.ends[:settled], typed.tail, suffix)
+        named = engine.tokenizer.named(cursor.file.path)
+        return cls(before, typed.ids[:settled], typed.ends[:settled], typed.tail, suffix, named)
 
     @property
     def anchor(self) -> int:
@@ -90,9 +92,11 @@ def under_anchors(engine: Engine, cursor: Cursor) -> list[Anchored]:
     eighth = around.anchor
     found = []
     for judged_at, written_at in ((first, len(around.settled)), (eighth, eighth), (0, 0)):
-        read, _ = fim.anchored(markers, encoded.ids[:first], judged_at, around.suffix)
+        above = encoded.ids[:first]
+        read, _ = fim.anchored(markers, above, judged_at, around.suffix, around.named)
         nats = _nats_after(engine, read, middle)
-        tokens, _ = fim.anchored(markers, around.settled, written_at, around.suffix)
+        settled = around.settled
+        tokens, _ = fim.anchored(markers, settled, written_at, around.suffix, around.named)
         trial = trial_of(cursor.truth, around.write(engine, tokens))
         found.append(Anchored(nats, bits_in(cursor.truth), trial))
     return found
@@ -119,7 +123,8 @@ def from_nearby(engine: Engine, cursor: Cursor) -> list[Trial]:
         below = most // 4
         first = max(0, len(around.settled) - (most - below))
         start = fim.boundary(around.ends, around.ends[first - 1]) if first else 0
-        tokens, _ = fim.anchored(markers, around.settled[start:], 0, around.suffix[:below])
+        nearest, suffix = around.settled[start:], around.suffix[:below]
+        tokens, _ = fim.anchored(markers, nearest, 0, suffix, around.named)
         found.append(trial_of(cursor.truth, around.write(engine, tokens)))
     return found
 

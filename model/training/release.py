@@ -1,7 +1,7 @@
 """From a finished training run to a model folder that is shipped.
 
 Owns which of a run's weights are taken, and what a shipped folder holds: config, tokenizer,
-weights in 8-bit blocks, what `learn` says of the model, and the picture of the loss. The model card
+weights in 4-bit blocks, what `learn` says of the model, and the picture of the loss. The model card
 is written by hand, from what `stateline evaluate` prints.
 
     python -m stateline.model.training.release RUN OUT --corpus DIR
@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from safetensors.torch import load_file
 
-from ..quantize import save_quantized
 from .curve import draw
 from .figures import progress
 from .judges import Steps
-from .learn import USUAL, Effort, learn
+from .learn import LEARN, USUAL, Effort, learn
 from .run import AVERAGED
+from .shrink import shrink
 
 WEIGHTS = "model.safetensors"
 
@@ -45,7 +44,8 @@ def release(run: Path, out: Path, corpus: Path, steps: Steps, effort: Effort = U
     out.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "tokenizer.json"):
         shutil.copyfile(run / name, out / name)
-    save_quantized(load_file(better_weights(run)), out / WEIGHTS)
+    shutil.copyfile(better_weights(run), out / WEIGHTS)
+    shrink(out, corpus / LEARN, out / WEIGHTS)
     learn(out, corpus, steps, effort)
     draw(run / "log.jsonl", out / "loss.png")
 

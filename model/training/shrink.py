@@ -72,17 +72,22 @@ def moments(model: Mamba2, read: Iterable[list[int]]) -> Moments:
     return {f"{name}.weight": total / count for name, total in sums.items()}
 
 
+def shrink(model: Path, corpus_folder: Path, out: Path) -> None:
+    """Store the float weights of a model folder in blocks of 4 bits, rounded on shards' text."""
+    config = read_config(model)
+    network = TorchNetwork.load(model, config)
+    tokenizer = Tokenizer.load(tokenizer_path(model))
+    found = moments(torch_model(network), texts(corpus_folder, tokenizer))
+    save_quantized(torch_tensors(model, config), out, found)
+
+
 def main(
     model: Annotated[Path, typer.Argument(help="A model folder with float weights.")],
     corpus_folder: Annotated[Path, typer.Argument(help="A folder of shards to read.")],
     out: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
 ) -> None:
     """Store a model's matrices in blocks of 4 bits."""
-    config = read_config(model)
-    network = TorchNetwork.load(model, config)
-    tokenizer = Tokenizer.load(tokenizer_path(model))
-    found = moments(torch_model(network), texts(corpus_folder, tokenizer))
-    save_quantized(torch_tensors(model, config), out, found)
+    shrink(model, corpus_folder, out)
 
 
 if __name__ == "__main__":
