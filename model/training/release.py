@@ -16,10 +16,11 @@ from typing import Annotated
 
 import typer
 
+from .corpus import LEARN
 from .curve import draw
 from .figures import progress
 from .judges import Steps
-from .learn import LEARN, USUAL, Effort, learn
+from .learn import USUAL, Effort, learn
 from .run import AVERAGED
 from .shrink import shrink
 
