@@ -80,14 +80,12 @@ class NativeTrail:
         """See `network.Trail`."""
         last = self._readings[-1]
         assert 0 <= count <= last.count
-        if not count:
-            return
         last.count -= count
-        if self._before is self._now:  # what was there before is gone
+        if count and self._before is self._now:  # what was there before is gone
             self._now = self.state(sum(reading.count for reading in self._readings))
-        elif last.count:
+        elif count and last.count:
             self._network.replay(last.log, last.count, self._before, self._now)
-        else:
+        elif count:
             self._now = self._before
 
     def state(self, length: int) -> NativeState:
