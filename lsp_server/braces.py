@@ -25,6 +25,7 @@ _LABEL = re.compile(r"\s*(?:case\b.*|default\s*):")
 _LABEL_BEGUN = re.compile(r"case\b.*|default\s*")
 _CLOSES = re.compile(r"[)\]}`]|</|/?>")
 _ONLY_CLOSES = re.compile(r"(?:[)\]};,`\s]|</[\w.:-]*>)+")
+_ONLY_CLOSES_YET = re.compile(r"(?:[)\]};,`\s]|</[\w.:-]*>)*(?:<|</[\w.:-]*)?")  # as it is written
 _UNDECIDED = re.compile(r"\w{1,10}|[^\w\s]{1,2}")  # a row's beginning that may become any of these
 _ENDS_OPEN = re.compile(r"=>$|(?:&&|\|\||\?\?|[=(\[{,?:|&^%<]|(?<!\+)\+|(?<!-)-|(?<!\*)\*)$")
 _HEADER = re.compile(r"\s*(?:\}\s*)?(?:(?:else\s+)?if|for(?:\s+await)?|while)\s*(?=\()")
@@ -50,13 +51,16 @@ def first_line(prefix: str, written: str, jsx: bool) -> Extent:
     if written[:end].strip():
         return Extent(end, True)
     statement = _Statement(prefix, written[:end], jsx)
-    if statement.over:
+    if statement.over or not statement.here.strip():
         return Extent(end, True)
     for row in rows_after(written, end):
-        if not row.blank:
-            belongs = statement.holds(row)
-            taken = row.end if belongs else end
-            return Extent(taken, row.whole if belongs else belongs is False)
+        if row.blank:
+            if row.whole and statement.open:
+                continue
+            return Extent(end, row.whole)
+        belongs = statement.holds(row)
+        taken = row.end if belongs else end
+        return Extent(taken, row.whole if belongs else belongs is False)
     return Extent(end, False)
 
 
@@ -100,8 +104,9 @@ def without_next_lines(prefix: str, text: str, next_line: str, telling: bool, js
     return text[:stray] if "\n" in text and last.stray >= 0 and _ends_row(text[stray:]) else text
 
 
-def _ends_row(text: str) -> bool:
-    return _ONLY_CLOSES.fullmatch(text) is not None
+def _ends_row(text: str, yet: bool = False) -> bool:
+    """Whether it closes what is open above it and nothing else; `yet`: its end is not written."""
+    return (_ONLY_CLOSES_YET if yet else _ONLY_CLOSES).fullmatch(text) is not None
 
 
 class _Statement:
@@ -216,7 +221,7 @@ def _surrounding(statement: _Statement, rows: Sequence[Row], end: int) -> Extent
                 continue
             return Extent(end, row.whole)
         if row.columns < base and not statement.seen.quote:
-            closes = not statement.open and _ends_row(row.text)
+            closes = not statement.open and _ends_row(row.text, not row.whole)
             if not row.whole:
                 return Extent(end, not closes)
             return Extent(row.end if closes else end, True)

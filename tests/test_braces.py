@@ -293,6 +293,7 @@ syntaxes = pytest.mark.parametrize("syntax", [INDENTED, BRACED, BRACED_JSX])
 @example("do {", "\n  a\n}\nwhile (x)\n")
 @example("do {", "\ncase 1:")
 @example("switch (x) {", "\ndefault :")
+@example("\n  ", ")\n</div>")
 @pytest.mark.parametrize("extent_of", [first_line, block])
 @syntaxes
 def test_extents_grow_and_a_finished_one_stays(syntax, extent_of, prefix, written):
@@ -304,6 +305,8 @@ def test_extents_grow_and_a_finished_one_stays(syntax, extent_of, prefix, writte
 
 @unhurried
 @given(code, code)
+@example(")", "\n\n")
+@example("/*\n", "\n(\n")
 @syntaxes
 def test_a_finished_block_holds_the_first_line(syntax, prefix, written):
     line, whole = first_line(prefix, written, syntax), block(prefix, written, syntax)
