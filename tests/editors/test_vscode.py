@@ -200,7 +200,8 @@ def test_the_embedded_model_is_killed_and_comes_back_warm(editor, real_server):
     editor.type(" ")
     editor.wait_ghost("owner")
     states = Path(os.environ["XDG_CACHE_HOME"]) / "stateline" / "states"
-    wait_until(lambda: list(states.glob("*/*")), "state on the disk")
+    lengths = lambda: [int(each.stem.rpartition("-")[2]) for each in states.glob("*/*.safetensors")]
+    wait_until(lambda: max(lengths(), default=0) > 256, "state of the file on the disk")
     first = real_server.pid()
     editor.type("o")
     os.kill(first, signal.SIGKILL)
