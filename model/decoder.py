@@ -59,6 +59,7 @@ class Decoder:
             chain = chain.then([choice.token])  # should the user accept it, it is read already
             reached = Remembered(Waypoint(standing.trail, standing.length), standing.logits)
             self._reader.checkpoints.keep(chain, chain.length, reached, Place.WRITTEN)
+        standing.end()
         yield replace(_cost(usage, [writing], began), repeated_chars=writing.repeated_chars)
 
     def choices(

@@ -91,6 +91,11 @@ class Standing:
         self.length += 1
         self.logits = self._after[self._at - 1]
 
+    def end(self) -> None:
+        """Nothing more is written: what was read along was in vain, and is learned from."""
+        if self._drafting and self._at < len(self._read):
+            self._drafting.judged(self._certainty, accepted=False)
+
     def _was_read(self, token: int) -> bool:
         if self._at == len(self._read):
             return False

@@ -24,6 +24,13 @@ class Eager(Drafting):
         return DRAFTS[-1]
 
 
+class Clocked(Eager):
+    """A reading takes as long as there are tokens in it, but for what all readings take."""
+
+    def took(self, tokens: int, seconds: float) -> None:
+        super().took(tokens, (1 + tokens) / 2)
+
+
 @pytest.mark.skipif(library() is None, reason="the native library was not built")
 @pytest.mark.parametrize("sampling", [Sampling(max_tokens=40), Sampling(0.8, 0.9, 40, seed=3)])
 @pytest.mark.parametrize("text", [REPEATS, NEW, "", "x = [1, 2, 3, 4, 1, 2, 3"])
@@ -57,6 +64,19 @@ def test_whatever_the_drafts_the_logits_are_those_of_stepping(tokens: list[int],
         assert standing.length == count
     for name, array in standing.trail.state(len(tokens)).arrays().items():
         np.testing.assert_allclose(array, state.arrays()[name], atol=1e-4)
+
+
+def test_what_was_read_along_when_the_text_ended_was_in_vain():
+    network, drafting = tiny_network(), Clocked()
+    for _ in range(100):
+        standing = Standing(network, network.zero_state(), np.empty(0), drafting)
+        standing.write(6, 5, lambda most: [7, 8, 9, 6, 7, 8, 9][:most])
+        standing.write(7, 5, lambda most: [])
+        standing.end()
+    for tokens in (1, 4):
+        drafting.took(tokens, 0.0)
+    assert Drafting.tokens_worth(drafting, 6) > 0
+    assert Drafting.tokens_worth(drafting, 5) == 0  # half is never written
 
 
 def taught(step_s: float, four_s: float, eight_s: float, outcomes: list[bool]) -> Drafting:

@@ -1,7 +1,8 @@
 """Whether a key costs the same however much was read: `python -m benchmarks.replay.flat [--json]`.
 
 Owns the workspaces of growing size around one open file, the typing that is the same in all of
-them, and the picture. The budgets of the server are raised to what each size takes. Knows no model.
+them, and the picture. How much is read of other files is raised to each size, and nothing else.
+Knows no model.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ SIZES_TOKENS = tuple(size << 10 for size in (1, 4, 16, 64, 128))
 MOST_RATIO = 1.15  # of the largest size to the smallest
 OPEN, OPEN_LINES, KEYS = "cattrs/converters.py", (574, 644), 150  # of the open file; then typed
 PARTS, LEAST_PART_TOKENS = 32, 512  # other files; the open one imports them all
-MEMORY_MIB, READ_DEADLINE_S = 2048, 1800.0
+READ_DEADLINE_S = 1800.0
 ENOUGH = 0.8  # of the tokens wanted: what is read goes by whole files
 PICTURE = CACHE / "flat.svg"
 _CHARS_PER_TOKEN = 8  # more than there are
@@ -164,7 +165,7 @@ def measured(
     page = Page("open.py", workspace["open.py"])
     page.cursor = len(page.text)
     # The server fills three quarters of what it may read; the rest is for files that come later.
-    budgets = {"memoryMiB": MEMORY_MIB, "workspaceTokens": size * 4 // 3}
+    budgets = {"workspaceTokens": size * 4 // 3}
     raised = {**budgets, "reportUsage": True, **options}
     with serving(command, raised, workspace) as (client, root):
         player = Player(client, root, workspace)
