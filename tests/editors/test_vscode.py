@@ -193,6 +193,12 @@ def test_the_embedded_model(editor, real_server, name, before, rest):
     wait_until(lambda: path.read_bytes().startswith(taken), f"{rest} in the file")
 
 
+def longest(states):
+    """The tokens of the longest state on the disk: its file's name ends with their number."""
+    lengths = (int(each.stem.rpartition("-")[2]) for each in states.glob("*/*.safetensors"))
+    return max(lengths, default=0)
+
+
 def test_the_embedded_model_is_killed_and_comes_back_warm(editor, real_server):
     command = {"stateline.server.command": real_server.command, "stateline.logLevel": "debug"}
     editor.restart_with(command, real_server.pid)
@@ -200,8 +206,7 @@ def test_the_embedded_model_is_killed_and_comes_back_warm(editor, real_server):
     editor.type(" ")
     editor.wait_ghost("owner")
     states = Path(os.environ["XDG_CACHE_HOME"]) / "stateline" / "states"
-    lengths = lambda: [int(each.stem.rpartition("-")[2]) for each in states.glob("*/*.safetensors")]
-    wait_until(lambda: max(lengths(), default=0) > 256, "state of the file on the disk")
+    wait_until(lambda: longest(states) > 256, "state of the file on the disk")
     first = real_server.pid()
     editor.type("o")
     os.kill(first, signal.SIGKILL)
