@@ -23,15 +23,15 @@ from typing import Any
 
 import numpy as np
 from stateline.model import PRETRAINED
-from stateline.model.config import Mamba2Config
-from stateline.model.folder import read_config
-from stateline.model.native_library import bound
-from stateline.model.native_network import NativeNetwork
-from stateline.model.weights import load_tensors
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.folder.folder import read_config
+from stateline.model.folder.weights import load_tensors
+from stateline.model.networks.native.native_library import bound
+from stateline.model.networks.native.native_network import NativeNetwork
 
 PARTS = ("rest", "norms", "in_proj", "convolution", "scan", "gate", "out_proj", "head")
 READ, WRITE = (64, 16), (1, 256)  # tokens of a call, calls
-SOURCES = Path(__file__).parents[1] / "model" / "native"
+SOURCES = Path(__file__).parents[1] / "model" / "networks" / "native"
 HERE = Path(__file__).parent
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from stateline.lsp_server.enough import Enough
-from stateline.lsp_server.requests import Trigger
-from stateline.lsp_server.settings import Settings
+from stateline.lsp_server.edit.requests import Trigger
+from stateline.lsp_server.edit.settings import Settings
+from stateline.lsp_server.suggestions.enough import Enough
 from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Piece, Sampling, Usage
 from stateline.model.engine import Engine
-from stateline.model.speculation import Drafting
+from stateline.model.writing.speculation import Drafting
 
 TOKENS = 48
 LEAST_CHARS, MOST_CHARS = 4_000, 60_000  # of a module

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from stateline.model import PRETRAINED
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder import read_config
-from stateline.model.native_network import NativeNetwork
-from stateline.model.network import Network
+from stateline.model.folder.folder import read_config
+from stateline.model.networks.native.native_network import NativeNetwork
+from stateline.model.networks.network import Network
 
 READ_TOKENS = (4, 32, 128, 1024)
 CHUNK_TOKENS = 64  # as the engine reads
@@ -72,7 +72,7 @@ def _sides(chosen: argparse.Namespace) -> dict[str, Callable[[], Rates]]:
     sides: dict[str, Callable[[], Rates]] = {}
     if (native := NativeNetwork.load(chosen.model, config, chosen.threads)) is not None:
         sides[f"native {native.isa}"] = lambda: rates(native)
-    from stateline.model.torch_network import TorchNetwork
+    from stateline.model.networks.torch.torch_network import TorchNetwork
 
     torch = TorchNetwork.load(chosen.model, config, "cpu", chosen.threads)
     sides["torch float32"] = lambda: rates(torch)

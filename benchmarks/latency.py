@@ -20,8 +20,8 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
-from stateline.lsp_server.demo import SERVER
-from stateline.lsp_server.tally import nearest_ranks
+from stateline.lsp_server.client.tally import nearest_ranks
+from stateline.lsp_server.commands.demo import SERVER
 
 from .replay import flat, projects
 from .replay.__main__ import MODEL_HELP

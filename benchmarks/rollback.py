@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from stateline.model.config import Mamba2Config
-from stateline.model.native_library import library
-from stateline.model.native_network import NativeNetwork
-from stateline.model.weights import Stored
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.folder.weights import Stored
+from stateline.model.networks.native.native_library import library
+from stateline.model.networks.native.native_network import NativeNetwork
 
 SHAPES = {"d_model": 4096, "d_state": 128, "headdim": 64, "n_groups": 8, "vocab_size": 1024}
 LAYERS_OF_7B = 64

@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection, RefusedError, ServerGoneError
-from stateline.lsp_server.demo import SERVER, STATUS, USAGE
-from stateline.lsp_server.tally import Cost, Spread
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import Connection, RefusedError, ServerGoneError
+from stateline.lsp_server.client.tally import Cost, Spread
+from stateline.lsp_server.commands.demo import SERVER, STATUS, USAGE
 
 URI = "file:///benchmark/typing.py"
 MODULES = ("argparse", "textwrap", "configparser", "shlex", "csv")  # in this order, to the length

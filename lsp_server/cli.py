@@ -13,10 +13,10 @@ def main() -> None:
     """Do what the arguments of this process say; ends the process."""
     # Editors add --stdio by habit. It says nothing; all other options are the verb's.
     if sys.argv[1:] in (["lsp"], ["lsp", "--stdio"]):
-        from .serving import serve
+        from .server.serving import serve
 
         serve()
-    from .verbs import app
+    from .commands.verbs import app
 
     app(prog_name="stateline")
 

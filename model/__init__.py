@@ -31,7 +31,7 @@ def open_completer(
     whose message is for the user.
     """
     from .engine import Engine
-    from .network import BEST
+    from .networks.network import BEST
 
     engine = Engine.open(folder or PRETRAINED, BEST, budget_bytes, threads, states)
     if workspace_tokens:

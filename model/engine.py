@@ -16,25 +16,26 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
-from . import fim, memory
-from .appetite import read_appetite
-from .archive import NO_FILES, Ids
-from .candidates import Every
-from .chain import Chain
 from .completer import Appetite, Context, Ended, Piece, Sampling, Usage
-from .decoder import Decoder
 from .errors import ModelFolderError
-from .folder import read_config, tokenizer_path
-from .heads import Heads
-from .memory import Trust
-from .network import Network, is_finite
+from .folder.appetite import read_appetite
+from .folder.folder import read_config, tokenizer_path
+from .memory import memory
+from .memory.archive import NO_FILES, Ids
+from .memory.memory import Trust
+from .networks.network import Network, is_finite
 from .profile import Profile, read_profile
-from .reader import Reader
-from .reading import Prompt, Reading
+from .reading.heads import Heads
+from .reading.reader import Reader
+from .reading.reading import Prompt, Reading
 from .runtime import OpenNetwork, idle_gpu, open_network
-from .shelf import Remembered, StateShelf
-from .store import Store, fingerprint
-from .tokenizer import Tokenizer
+from .states.shelf import Remembered, StateShelf
+from .states.store import Store, fingerprint
+from .tokens import fim
+from .tokens.chain import Chain
+from .tokens.tokenizer import Tokenizer
+from .writing.candidates import Every
+from .writing.decoder import Decoder
 
 OPEN_TEXTS = 16
 DEFAULT_BUDGET_BYTES = 48 << 20

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .config import Mamba2Config
 from .errors import ModelFolderError
-from .network import BEST, Network, is_small
+from .folder.config import Mamba2Config
+from .networks.network import BEST, Network, is_small
 
 _INSTALL = "run pip install 'stateline[torch]'"
 _NO_TORCH = f"A GPU is used by way of torch, which is not here; {_INSTALL}."
@@ -37,7 +37,7 @@ def open_network(folder: Path, config: Mamba2Config, device: str, threads: int) 
     """
     small = is_small(config)
     if device == "cpu" or (device == BEST and (small or not _has_gpu())):
-        from .native_network import NativeNetwork
+        from .networks.native.native_network import NativeNetwork
 
         if (
             native := NativeNetwork.load(folder, config, threads or (1 if small else 0))
@@ -45,7 +45,7 @@ def open_network(folder: Path, config: Mamba2Config, device: str, threads: int) 
             return native
     if not _has_torch():
         raise ModelFolderError(_NO_LIBRARY if device in ("cpu", BEST) else _NO_TORCH)
-    from .torch_network import TorchNetwork
+    from .networks.torch.torch_network import TorchNetwork
 
     return TorchNetwork.load(folder, config, device, threads)
 

@@ -38,7 +38,9 @@ CONTESTED = "al'lve \n\n  .1"  # contractions, runs of spaces before and after l
 codelike = st.lists(st.sampled_from((*AWKWARD, *CONTESTED)), max_size=25).map("".join)
 
 
-FILES = sorted((Path(__file__).parents[1] / "model").glob("*.py"))
+_MODEL = Path(__file__).parents[1] / "model"
+_ALL = [_MODEL / "__init__.py", *(p for p in _MODEL.rglob("*.py") if p.stem != "__init__")]
+FILES = sorted((p for p in _ALL if "training" not in p.parts), key=lambda p: p.name)
 
 
 @cache

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stateline.lsp_server.connection import Connection, Pending
-from stateline.lsp_server.positions import LineIndex
+from stateline.lsp_server.client.connection import Connection, Pending
+from stateline.lsp_server.edit.positions import LineIndex
 
 RECORDED = json.loads(Path(__file__).with_name("recorded_clients.json").read_text("utf-8"))
 MARK = "|"

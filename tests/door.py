@@ -5,10 +5,10 @@ the tokens of `tiny_model`.
 """
 
 import numpy as np
-from stateline.model.archive import NO_FILES
-from stateline.model.mamba2 import Mamba2
-from stateline.model.match import Match
-from stateline.model.reader import Reader
+from stateline.model.memory.archive import NO_FILES
+from stateline.model.memory.match import Match
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.reading.reader import Reader
 from tiny_model import ours
 
 

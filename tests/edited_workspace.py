@@ -14,17 +14,21 @@ from threading import Event
 
 import numpy as np
 from awkward_code import code
-from stateline.model import checkpoints, engine, fim, memory, reader, reading, tokenizer
-from stateline.model.chain import Chain
-from stateline.model.checkpoints import Place
+from stateline.model import engine
 from stateline.model.completer import Context, Neighbour, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
-from stateline.model.reader import Read, Reader
-from stateline.model.reading import Prompt, shown_path
-from stateline.model.secrets import masked
-from stateline.model.shelf import Remembered, StateShelf
-from stateline.model.statefolder import entries
-from stateline.model.store import Store
+from stateline.model.memory import memory
+from stateline.model.reading import reader, reading
+from stateline.model.reading.reader import Read, Reader
+from stateline.model.reading.reading import Prompt, shown_path
+from stateline.model.secrets.secrets import masked
+from stateline.model.states import checkpoints
+from stateline.model.states.checkpoints import Place
+from stateline.model.states.shelf import Remembered, StateShelf
+from stateline.model.states.statefolder import entries
+from stateline.model.states.store import Store
+from stateline.model.tokens import fim, tokenizer
+from stateline.model.tokens.chain import Chain
 from tiny_model import ours, tiny_network
 
 SMALL = (

@@ -10,11 +10,17 @@ import sys
 import types
 
 import torch
-from stateline.model.config import Mamba2Config
-from stateline.model.kernels import TORCH, Kernels
-from stateline.model.kernels_ssd import PACKAGE, Shape, around, disagreement, scan_in_chunks
-from stateline.model.mamba2 import Mamba2
-from stateline.model.training import crew
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.networks.torch.kernels import TORCH, Kernels
+from stateline.model.networks.torch.kernels_ssd import (
+    PACKAGE,
+    Shape,
+    around,
+    disagreement,
+    scan_in_chunks,
+)
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.training.run import crew
 
 CPU = torch.device("cpu")
 CONFIG = Mamba2Config(

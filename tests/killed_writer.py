@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from stateline.model.statefile import Source
-from stateline.model.statefolder import entries
-from stateline.model.store import Store
+from stateline.model.states.statefile import Source
+from stateline.model.states.statefolder import entries
+from stateline.model.states.store import Store
 
 FINGERPRINT = "0123456789abcdef" * 2
 NUMBERS = 40
@@ -122,7 +122,7 @@ def together(folder: Path, times: int) -> str:
 
 def compete(folder: Path, seed: int, times: int, budget_bytes: int) -> None:
     rng, store = random.Random(seed), Store(folder, FINGERPRINT, budget_bytes)
-    complaints = logging.getLogger("stateline.model.store")
+    complaints = logging.getLogger("stateline.model.states.store")
     complaints.addFilter(complain)
     for _ in range(times):
         number = rng.randrange(NUMBERS)

@@ -7,10 +7,10 @@ import asyncio
 import threading
 from contextlib import asynccontextmanager
 
-from stateline.lsp_server.documents import Snapshot
-from stateline.lsp_server.requests import CompletionRequest, Trigger
-from stateline.lsp_server.session import Session
-from stateline.lsp_server.settings import Settings
+from stateline.lsp_server.edit.documents import Snapshot
+from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
+from stateline.lsp_server.edit.settings import Settings
+from stateline.lsp_server.suggestions.session import Session
 from stateline.model.completer import Appetite, Piece, Scripted, Usage
 from stateline.model.profile import Profile
 

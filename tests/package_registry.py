@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from stateline.model.training.sources import Distribution, Source
+from stateline.model.training.corpus.sources import Distribution, Source
 
 
 class Registry:

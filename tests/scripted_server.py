@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 
-from stateline.lsp_server import server
+from stateline.lsp_server.server import server
 from stateline.model.completer import Piece, Scripted
 from stateline.model.errors import ModelFolderError
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from stateline.model.appetite import FILE, MOST_TOKENS, UNPROVEN, read_appetite
 from stateline.model.completer import Appetite
 from stateline.model.errors import ModelFolderError
+from stateline.model.folder.appetite import FILE, MOST_TOKENS, UNPROVEN, read_appetite
 
 GOOD = {"read_tokens": 0, "recalled_tokens": 16_000, "chars_per_token": 3}
 

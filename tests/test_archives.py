@@ -6,9 +6,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from stateline.model.training import archives
-from stateline.model.training.archives import source_members
-from stateline.model.training.sources import CorpusError
+from stateline.model.training.corpus import archives
+from stateline.model.training.corpus.archives import source_members
+from stateline.model.training.corpus.sources import CorpusError
 from wheels import make_tarball, make_wheel
 
 MAKERS = {"w.whl": make_wheel, "w.tgz": make_tarball}

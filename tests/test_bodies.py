@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.lsp_server.bodies import bodies_of
+from stateline.lsp_server.client.bodies import bodies_of
 
 SCRIPT = """\
 import { a } from "./a";

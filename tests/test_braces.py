@@ -6,9 +6,15 @@ import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.lsp_server.ecmascript import read
-from stateline.lsp_server.shape import block, first_line, opens_block, shape, wants_block
-from stateline.lsp_server.syntax import BRACED, BRACED_JSX, INDENTED
+from stateline.lsp_server.suggestions.shape import (
+    block,
+    first_line,
+    opens_block,
+    shape,
+    wants_block,
+)
+from stateline.lsp_server.syntax.ecmascript import read
+from stateline.lsp_server.syntax.syntax import BRACED, BRACED_JSX, INDENTED
 
 
 def check(marked, written, expected, extent_of=block, syntax=BRACED_JSX):

@@ -17,9 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection
-from stateline.model.native_library import ISA_VARIABLE
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import Connection
+from stateline.model.networks.native.native_library import ISA_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -156,7 +156,7 @@ def programs(compiler, folder, *linked):
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory):
     """On the library as it was installed."""
-    found = find_spec("stateline.model._native")
+    found = find_spec("stateline.model.networks.native._native")
     if found is None:
         pytest.skip("the native library was not built")
     library = Path(found.origin)
@@ -206,8 +206,9 @@ def test_all_of_it_runs_on_such_a_processor(tmp_path, packages):
 @on_linux
 def test_on_one_core_there_is_one_thread():
     program = (
-        "from stateline.model import PRETRAINED; from stateline.model.folder import read_config;"
-        "from stateline.model.native_network import NativeNetwork;"
+        "from stateline.model import PRETRAINED;"
+        "from stateline.model.folder.folder import read_config;"
+        "from stateline.model.networks.native.native_network import NativeNetwork;"
         "print(NativeNetwork.load(PRETRAINED, read_config(PRETRAINED)).runtime)"
     )
     assert said(*ON_ONE_CORE, "-c", program).endswith(" 1 thread")

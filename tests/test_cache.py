@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from stateline.lsp_server.cache import (
+from stateline.lsp_server.workspace.cache import (
     Order,
     cache_folder,
     forget_orders,

@@ -12,18 +12,19 @@ from pathlib import Path
 import pytest
 from canaries import CANARIES, FILES, KEY, LEAVING, OPEN, PEM, VISIBLE, traces
 from door import Door
-from stateline.lsp_server import neighbourhood
-from stateline.lsp_server import session as session_module
-from stateline.lsp_server.cache import cache_folder, states_folder
-from stateline.lsp_server.documents import Snapshot
-from stateline.lsp_server.project import Project
-from stateline.lsp_server.requests import CompletionRequest, Trigger
-from stateline.lsp_server.rules import Verdict
-from stateline.lsp_server.session import Session
-from stateline.lsp_server.settings import Settings
-from stateline.model import PRETRAINED, memory
+from stateline.lsp_server.access.rules import Verdict
+from stateline.lsp_server.edit.documents import Snapshot
+from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
+from stateline.lsp_server.edit.settings import Settings
+from stateline.lsp_server.suggestions import session as session_module
+from stateline.lsp_server.suggestions.session import Session
+from stateline.lsp_server.workspace import neighbourhood
+from stateline.lsp_server.workspace.cache import cache_folder, states_folder
+from stateline.lsp_server.workspace.project import Project
+from stateline.model import PRETRAINED
 from stateline.model.engine import Engine
-from stateline.model.statefolder import entries
+from stateline.model.memory import memory
+from stateline.model.states.statefolder import entries
 from tiny_model import tiny_folder
 from workspace_project import write
 
@@ -90,7 +91,9 @@ def place(tmp_path, monkeypatch):
     """A model's folder and a workspace's, with a cache folder that is the test's own."""
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
-    monkeypatch.setattr("stateline.lsp_server.cache.cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(
+        "stateline.lsp_server.workspace.cache.cache_folder", lambda: tmp_path / "cache"
+    )
     monkeypatch.setattr(session_module, "IDLE_S", 0.0)
     monkeypatch.setattr(neighbourhood, "SETTLED_S", 0.0)
     folder = tiny_folder(tmp_path / "model")

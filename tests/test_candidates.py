@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stateline.model import PRETRAINED
-from stateline.model.candidates import LEAST_PROBABILITY, Candidates, Every
 from stateline.model.completer import Context, Ended, Piece, Sampling, Usage
 from stateline.model.engine import Engine
-from stateline.model.native_library import library
-from stateline.model.sampling import Vocabulary, choose, ranked
-from stateline.model.shelf import Remembered
-from stateline.model.writing import Writing
+from stateline.model.networks.native.native_library import library
+from stateline.model.states.shelf import Remembered
+from stateline.model.writing.candidates import LEAST_PROBABILITY, Candidates, Every
+from stateline.model.writing.sampling import Vocabulary, choose, ranked
+from stateline.model.writing.writing import Writing
 from tiny_model import tiny_engine
 
 NEW = "import os\n\n\ndef main() -> None:\n    for name in os."

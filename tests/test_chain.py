@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.model.chain import Chain
+from stateline.model.tokens.chain import Chain
 
 tokens = st.lists(st.integers(0, 3), max_size=12)
 cuts = st.lists(st.integers(0, 12), max_size=4)

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.model.chain import Chain
-from stateline.model.checkpoints import GRID_TOKENS, Checkpoints, Found, Place, worth_keeping
+from stateline.model.states.checkpoints import GRID_TOKENS, Checkpoints, Found, Place, worth_keeping
+from stateline.model.tokens.chain import Chain
 
 
 @dataclass(frozen=True)

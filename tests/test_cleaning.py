@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.model.training.cleaning import (
+from stateline.model.training.corpus.cleaning import (
     Drop,
     SourceFile,
     clean,

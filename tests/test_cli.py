@@ -7,8 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.place import _request
-from stateline.lsp_server.verbs import app
+from stateline.lsp_server.commands.place import _request
+from stateline.lsp_server.commands.verbs import app
 from stateline.model import PRETRAINED
 from typer.testing import CliRunner
 

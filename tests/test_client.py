@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.lsp_server import client as client_module
-from stateline.lsp_server.client import DRAWS_GHOST_TEXT, Client, Item
-from stateline.lsp_server.connection import (
+from stateline.lsp_server.client import client as client_module
+from stateline.lsp_server.client.client import DRAWS_GHOST_TEXT, Client, Item
+from stateline.lsp_server.client.connection import (
     Connection,
     RefusedError,
     ServerGoneError,

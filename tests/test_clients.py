@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from client_models import AUTOMATIC, INVOKED, LSP4IJ, MODELS, ClientModel, VSCode
-from stateline.lsp_server.connection import Connection
+from stateline.lsp_server.client.connection import Connection
 
 TOLD = [sys.executable, str(Path(__file__).with_name("told_server.py"))]
 LONG_S = 30.0  # far more than any of this takes

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from stateline.model.training import assembly, corpus, downloads
-from stateline.model.training.assembly import Built
-from stateline.model.training.cleaning import Drop, SourceFile
-from stateline.model.training.manifest import load_manifest
-from stateline.model.training.shards import INDEX, SUFFIX
-from stateline.model.training.sources import CorpusError, Source
+from stateline.model.training.corpus import assembly, corpus, downloads
+from stateline.model.training.corpus.assembly import Built
+from stateline.model.training.corpus.cleaning import Drop, SourceFile
+from stateline.model.training.corpus.manifest import load_manifest
+from stateline.model.training.corpus.shards import INDEX, SUFFIX
+from stateline.model.training.corpus.sources import CorpusError, Source
 from typer.testing import CliRunner
 from wheels import distribution, npm_row, package, row, scripts, words
 

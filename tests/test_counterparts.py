@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from stateline.lsp_server.counterparts import MAX_COUNTERPARTS, counterparts
-from stateline.lsp_server.lookup import Lookup
-from stateline.lsp_server.walk import Index, walk
+from stateline.lsp_server.workspace.counterparts import MAX_COUNTERPARTS, counterparts
+from stateline.lsp_server.workspace.lookup import Lookup
+from stateline.lsp_server.workspace.walk import Index, walk
 
 NOTHING = Index()
 ROOT = os.path.abspath(os.path.join(os.sep, "work"))

@@ -14,14 +14,14 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 from rich.console import Console
-from stateline.lsp_server import client as client_module
-from stateline.lsp_server import demo, sample
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection
-from stateline.lsp_server.javascript_imports import read_names
-from stateline.lsp_server.picture import Scene
-from stateline.lsp_server.tally import Spread, Tally
-from stateline.lsp_server.typist import draft_of
+from stateline.lsp_server.client import client as client_module
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import Connection
+from stateline.lsp_server.client.tally import Spread, Tally
+from stateline.lsp_server.client.typist import draft_of
+from stateline.lsp_server.commands import demo, sample
+from stateline.lsp_server.commands.picture import Scene
+from stateline.lsp_server.workspace.javascript_imports import read_names
 
 from benchmarks import typing
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 from naive_text import ENCODINGS, broken_texts, unhurried
-from stateline.lsp_server.documents import Documents, Snapshot, UnknownDocument
-from stateline.lsp_server.positions import LineIndex
+from stateline.lsp_server.edit.documents import Documents, Snapshot, UnknownDocument
+from stateline.lsp_server.edit.positions import LineIndex
 
 URI = "file:///a.py"
 

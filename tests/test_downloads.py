@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from package_registry import Registry
-from stateline.model.training import downloads
-from stateline.model.training.downloads import fetch, fetch_all
-from stateline.model.training.sources import CorpusError, Distribution, Source
+from stateline.model.training.corpus import downloads
+from stateline.model.training.corpus.downloads import fetch, fetch_all
+from stateline.model.training.corpus.sources import CorpusError, Distribution, Source
 from wheels import distribution, make_tarball, make_wheel, package
 
 Make = Callable[[Path, str, dict[str, str | bytes]], Source]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.lsp_server.ecmascript import read, read_line
+from stateline.lsp_server.syntax.ecmascript import read, read_line
 
 
 @pytest.mark.parametrize(

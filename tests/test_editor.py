@@ -2,8 +2,8 @@
 
 import pytest
 from lsprotocol import types
-from stateline.lsp_server.editor import Editor, editor_of
-from stateline.lsp_server.settings import Settings
+from stateline.lsp_server.edit.settings import Settings
+from stateline.lsp_server.server.editor import Editor, editor_of
 
 
 def told(client="", draws=False, **settings):

@@ -8,19 +8,25 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from stateline.model import PRETRAINED, fim, memory, native_network
-from stateline.model.checkpoints import Checkpoints
+from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Ended, Piece, Sampling, Surroundings, Usage
-from stateline.model.config import Mamba2Config
 from stateline.model.engine import ABOVE_TOKENS, Engine
 from stateline.model.errors import ModelFolderError
-from stateline.model.mamba2 import Mamba2
-from stateline.model.reading import Prompt
-from stateline.model.tokenizer import Tokenizer
-from stateline.model.torch_network import TorchNetwork
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.memory import memory
+from stateline.model.networks.native import native_network
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.networks.torch.torch_network import TorchNetwork
+from stateline.model.reading.reading import Prompt
+from stateline.model.states.checkpoints import Checkpoints
+from stateline.model.tokens import fim
+from stateline.model.tokens.tokenizer import Tokenizer
 from tiny_model import tiny_folder
 
-FILES = sorted(Path(__file__).parent.parent.glob("*/*.py"))
+ROOT = Path(__file__).parent.parent
+FILES = sorted(
+    path for room in ("lsp_server", "model", "tests") for path in (ROOT / room).rglob("*.py")
+)
 
 
 @pytest.fixture(scope="module")

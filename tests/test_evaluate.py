@@ -9,19 +9,19 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.verbs import app
+from stateline.lsp_server.commands.verbs import app
 from stateline.model.completer import Context, Piece, Scripted
 from stateline.model.languages import PYTHON
 from stateline.model.profile import Profile
-from stateline.model.training.calibration import (
+from stateline.model.training.corpus.corpus import CorpusError, SourceFile
+from stateline.model.training.judging.calibration import (
     calibration_error,
     gate_row,
     lowest_threshold,
     reliability,
 )
-from stateline.model.training.cases import Cases, cases_of
-from stateline.model.training.corpus import CorpusError, SourceFile
-from stateline.model.training.cursors import (
+from stateline.model.training.judging.cases import Cases, cases_of
+from stateline.model.training.judging.cursors import (
     PAGE_CHARS,
     Cursor,
     Trial,
@@ -33,13 +33,13 @@ from stateline.model.training.cursors import (
     rest_of_line,
     trial_of,
 )
-from stateline.model.training.curve import draw
-from stateline.model.training.evaluate import MEASURES, answers_by_kind, measure
-from stateline.model.training.holes import Filled, fill, hole_cursors, hole_report, parses
-from stateline.model.training.intervals import ratio_of, share_of, wilson
-from stateline.model.training.judges import Judges, judges_of
-from stateline.model.training.subjects import Subject
-from stateline.model.training.typing_saved import Typed, pauses, type_line, typing_report
+from stateline.model.training.judging.evaluate import MEASURES, answers_by_kind, measure
+from stateline.model.training.judging.holes import Filled, fill, hole_cursors, hole_report, parses
+from stateline.model.training.judging.intervals import ratio_of, share_of, wilson
+from stateline.model.training.judging.judges import Judges, judges_of
+from stateline.model.training.judging.subjects import Subject
+from stateline.model.training.judging.typing_saved import Typed, pauses, type_line, typing_report
+from stateline.model.training.run.curve import draw
 from tiny_model import tiny_folder
 from typer.testing import CliRunner
 
@@ -340,7 +340,7 @@ def test_a_judge_that_ends_is_a_sentence(tmp_path: Path):
 ENDLESS = """
 import sys, time
 from pathlib import Path
-from stateline.model.training.judges import judges_of
+from stateline.model.training.judging.judges import judges_of
 from test_evaluate import number_of
 
 if __name__ == "__main__":

@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from platformdirs import user_cache_path
 from stateline.model.completer import Piece, Scripted
-from stateline.model.training import infilling
-from stateline.model.training.infilling import (
+from stateline.model.training.corpus.sources import CorpusError, check
+from stateline.model.training.judging import infilling
+from stateline.model.training.judging.infilling import (
     HUMAN_EVAL,
     Problem,
     infilling_report,
     solve,
     tasks_of,
 )
-from stateline.model.training.sandbox import Limits, passes
-from stateline.model.training.sandboxed import decode, encode
-from stateline.model.training.sources import CorpusError, check
+from stateline.model.training.judging.sandbox import Limits, passes
+from stateline.model.training.judging.sandboxed import decode, encode
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits need POSIX")
 

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from stateline.model import fim, memory
-from stateline.model.memory import Trust
-from stateline.model.torch_network import torch_model
-from stateline.model.training.corpus import SourceFile
-from stateline.model.training.cursors import Cursor, rest_of_line
-from stateline.model.training.layouts import (
+from stateline.model.memory import memory
+from stateline.model.memory.memory import Trust
+from stateline.model.networks.torch.torch_network import torch_model
+from stateline.model.tokens import fim
+from stateline.model.training.corpus.corpus import SourceFile
+from stateline.model.training.judging.cursors import Cursor, rest_of_line
+from stateline.model.training.judging.layouts import (
     ANCHORS,
     COLD_TOKENS,
     anchor_report,
@@ -17,9 +18,8 @@ from stateline.model.training.layouts import (
     from_nearby,
     under_anchors,
 )
-from stateline.model.training.likelihood import nats_after, nats_of
-from stateline.model.training.trainer import bits_per_byte
-from stateline.model.training.workspaces import (
+from stateline.model.training.judging.likelihood import nats_after, nats_of
+from stateline.model.training.judging.workspaces import (
     TOKENS,
     USES,
     Target,
@@ -28,6 +28,7 @@ from stateline.model.training.workspaces import (
     workspace_nats,
     workspace_report,
 )
+from stateline.model.training.run.trainer import bits_per_byte
 from tiny_model import texts, tiny_engine
 
 ENGINE = tiny_engine()
@@ -46,7 +47,7 @@ def test_the_loss_is_the_trainers():
 def test_only_the_target_counts_wherever_the_reading_is_split(monkeypatch, chunk: int):
     ids = ENGINE.tokenizer.encode(TEXT)
     whole = nats_after(ENGINE, [0], ids)
-    monkeypatch.setattr("stateline.model.training.likelihood.CHUNK_TOKENS", chunk)
+    monkeypatch.setattr("stateline.model.training.judging.likelihood.CHUNK_TOKENS", chunk)
     first = nats_after(ENGINE, [0], ids[:10])
     rest = nats_after(ENGINE, [0, *ids[:10]], ids[10:])
     assert first + rest == pytest.approx(whole, rel=1e-6)
@@ -58,7 +59,7 @@ def test_the_memory_counts_like_the_model(monkeypatch, chunk: int):
     trusting = tiny_engine()
     trusting.decoder.trust = Trust(np.full(memory.SHAPE, 0.5))
     ids = trusting.tokenizer.encode(TEXT * 3)
-    monkeypatch.setattr("stateline.model.training.likelihood.CHUNK_TOKENS", chunk)
+    monkeypatch.setattr("stateline.model.training.judging.likelihood.CHUNK_TOKENS", chunk)
     whole = nats_of(trusting, TEXT * 3)
     assert whole < 0.7 * nats_of(ENGINE, TEXT * 3)
     bos = trusting.tokenizer.markers.bos

@@ -7,9 +7,9 @@ from itertools import groupby, pairwise
 import awkward_code
 import pytest
 import tiny_model
-from stateline.model import fim
-from stateline.model.training.corpus import SourceFile
-from stateline.model.training.examples import Lane, Mix, block_end, runs_of
+from stateline.model.tokens import fim
+from stateline.model.training.corpus.corpus import SourceFile
+from stateline.model.training.run.examples import Lane, Mix, block_end, runs_of
 
 OURS = tiny_model.ours()
 M = OURS.markers

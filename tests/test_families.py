@@ -1,7 +1,7 @@
 """Which files may go with a file."""
 
 import pytest
-from stateline.lsp_server.families import PYTHON_SUFFIXES, SCRIPT_SUFFIXES, family
+from stateline.lsp_server.workspace.families import PYTHON_SUFFIXES, SCRIPT_SUFFIXES, family
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import awkward_code
 import pytest
 import tiny_model
 from stateline.model.languages import language_of_path
-from stateline.model.training import feed as feeding
-from stateline.model.training.corpus import SourceFile
-from stateline.model.training.examples import Mix
-from stateline.model.training.feed import Corpus, feed, plans_of
+from stateline.model.training.corpus.corpus import SourceFile
+from stateline.model.training.run import feed as feeding
+from stateline.model.training.run.examples import Mix
+from stateline.model.training.run.feed import Corpus, feed, plans_of
 
 FILES = [
     SourceFile(f"pkg/{path.name}", path.read_text(encoding="utf-8")) for path in awkward_code.FILES

@@ -11,8 +11,8 @@ import tiny_model
 from awkward_code import code
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.model import fim
-from stateline.model.tokenizer import Markers
+from stateline.model.tokens import fim
+from stateline.model.tokens.tokenizer import Markers
 
 OURS = tiny_model.ours()
 MARKERS = OURS.markers

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.folders import Folders, is_among, steps
+from stateline.lsp_server.workspace.folders import Folders, is_among, steps
 
 TOP = Path(os.path.abspath(os.sep)) / "work"
 

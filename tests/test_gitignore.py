@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stateline.lsp_server.gitignore import parse
-from stateline.lsp_server.rules import Rules, Verdict
+from stateline.lsp_server.access.gitignore import parse
+from stateline.lsp_server.access.rules import Rules, Verdict
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not on this machine")
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 from paced import AUTOMATIC, INVOKED, Paced, pieces, request, run, serving, stop_the_clock, turns
-from stateline.lsp_server import answering
-from stateline.lsp_server import session as module
+from stateline.lsp_server.suggestions import answering
+from stateline.lsp_server.suggestions import session as module
 from stateline.model.completer import Piece
 
 BODY = ("\n    a()\n", "    b", "()\n", "    c()\n", "\n")

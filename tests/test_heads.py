@@ -4,10 +4,10 @@ from dataclasses import replace
 from threading import Event
 
 import pytest
-from stateline.model import heads as heads_module
-from stateline.model.archive import NO_FILES, Archive
 from stateline.model.completer import Neighbour, Surroundings
-from stateline.model.heads import Heads
+from stateline.model.memory.archive import NO_FILES, Archive
+from stateline.model.reading import heads as heads_module
+from stateline.model.reading.heads import Heads
 from tiny_model import ours
 
 A, B, C = (Neighbour(f"{n}.py", f"{n} = 1\n" * 9, f"/project/{n}.py") for n in "abc")

@@ -2,10 +2,10 @@
 
 import pytest
 from lsprotocol import types
-from stateline.lsp_server import items
-from stateline.lsp_server.documents import Snapshot
-from stateline.lsp_server.editor import Editor
-from stateline.lsp_server.requests import CompletionRequest, Suggestion, Trigger
+from stateline.lsp_server.edit.documents import Snapshot
+from stateline.lsp_server.edit.requests import CompletionRequest, Suggestion, Trigger
+from stateline.lsp_server.server import items
+from stateline.lsp_server.server.editor import Editor
 
 
 def asked(text: str, selected: str = "") -> CompletionRequest:

@@ -5,9 +5,9 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.lsp_server.imports import MAX_FILES, imported_files
-from stateline.lsp_server.javascript_imports import MAX_IMPORTS, read_names
-from stateline.lsp_server.lookup import Lookup
+from stateline.lsp_server.workspace.imports import MAX_FILES, imported_files
+from stateline.lsp_server.workspace.javascript_imports import MAX_IMPORTS, read_names
+from stateline.lsp_server.workspace.lookup import Lookup
 
 ROOT = os.path.abspath(os.path.join(os.sep, "work", "project"))
 

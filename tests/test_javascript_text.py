@@ -1,7 +1,7 @@
 """Hand-written JavaScript and TypeScript are told from what tools made of them."""
 
 import pytest
-from stateline.model.training.javascript import (
+from stateline.model.training.corpus.javascript import (
     compiled_beside_source,
     is_built_path,
     is_compiled,

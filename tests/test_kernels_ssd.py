@@ -10,12 +10,18 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from stateline.model import kernels_ssd
-from stateline.model.config import Mamba2Config
-from stateline.model.kernels import TORCH
-from stateline.model.kernels_ssd import Shape, around, best_kernels, disagreement, few
-from stateline.model.mamba2 import Mamba2
-from stateline.model.training import crew
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.networks.torch import kernels_ssd
+from stateline.model.networks.torch.kernels import TORCH
+from stateline.model.networks.torch.kernels_ssd import (
+    Shape,
+    around,
+    best_kernels,
+    disagreement,
+    few,
+)
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.training.run import crew
 
 ROOT = Path(__file__).parent.parent
 INSTALLED = ROOT / "build" / "kernels"

@@ -3,8 +3,8 @@
 import sys
 
 import pytest
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import Connection
 
 COMMAND = [sys.executable, "-m", "stateline.lsp_server.cli", "lsp"]
 STATUS = "stateline/didChangeStatus"

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.lsp_server import ledger
-from stateline.lsp_server.ledger import Page, duration_class, quantile_ms
+from stateline.lsp_server.worth import ledger
+from stateline.lsp_server.worth.ledger import Page, duration_class, quantile_ms
 
 DAY = date(2026, 11, 23)
 
@@ -106,7 +106,7 @@ def test_nothing_is_written_through_a_link(tmp_path):
 def test_several_writers_mix_no_lines(tmp_path):
     code = (
         "import sys; from pathlib import Path; from datetime import date; from collections import "
-        "Counter; from stateline.lsp_server.ledger import Page, write\n"
+        "Counter; from stateline.lsp_server.worth.ledger import Page, write\n"
         "for _ in range(200): write(Page(date(2026, 11, 23), Counter(shown=1)), Path(sys.argv[1]))"
     )
     argv = [sys.executable, "-c", code, str(tmp_path)]

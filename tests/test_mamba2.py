@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from stateline.model.config import Mamba2Config
-from stateline.model.mamba2 import Mamba2
-from stateline.model.state import RecurrentState
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.networks.torch.state import RecurrentState
 
 
 def tiny(**changes) -> Mamba2Config:

@@ -8,19 +8,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.model import PRETRAINED, memory
-from stateline.model.archive import NO_FILES, Archive, Ids
-from stateline.model.config import Mamba2Config
+from stateline.model import PRETRAINED
 from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
+from stateline.model.folder.config import Mamba2Config
 from stateline.model.languages import PYTHON, TYPESCRIPT
-from stateline.model.mamba2 import Mamba2
-from stateline.model.match import Match
-from stateline.model.memory import Recalled, Trust, history, mixed, read_trust, recalled
-from stateline.model.tokenizer import Markers, Tokenizer
-from stateline.model.torch_network import TorchNetwork
-from stateline.model.training.corpus import SourceFile
-from stateline.model.training.trust import Sample, likeliest, recalled_in, samples, weighed
+from stateline.model.memory import memory
+from stateline.model.memory.archive import NO_FILES, Archive, Ids
+from stateline.model.memory.match import Match
+from stateline.model.memory.memory import Recalled, Trust, history, mixed, read_trust, recalled
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.networks.torch.torch_network import TorchNetwork
+from stateline.model.tokens.tokenizer import Markers, Tokenizer
+from stateline.model.training.corpus.corpus import SourceFile
+from stateline.model.training.judging.trust import Sample, likeliest, recalled_in, samples, weighed
 from tiny_model import tiny_engine
 
 BOS, PRE, SUF, MID, EOM, FILE = range(6)

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
-from stateline.model import folder as model_folder
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder import fingerprint, read_config, tokenizer_path, weight_files
+from stateline.model.folder import folder as model_folder
+from stateline.model.folder.folder import fingerprint, read_config, tokenizer_path, weight_files
 from tiny_folders import (
     TINY,
     hugging_face,

@@ -17,20 +17,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.model import PRETRAINED, native_library
-from stateline.model.config import Mamba2Config
-from stateline.model.folder import read_config
-from stateline.model.mamba2 import Mamba2
-from stateline.model.native_library import ISA_VARIABLE, library
-from stateline.model.native_network import NativeNetwork
-from stateline.model.native_state import NativeState
-from stateline.model.quantize import quantize, quantize4
-from stateline.model.torch_network import tensor_of
-from stateline.model.weights import Stored, scale_shape
+from stateline.model import PRETRAINED
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.folder.folder import read_config
+from stateline.model.folder.weights import Stored, scale_shape
+from stateline.model.networks.native import native_library
+from stateline.model.networks.native.native_library import ISA_VARIABLE, library
+from stateline.model.networks.native.native_network import NativeNetwork
+from stateline.model.networks.native.native_state import NativeState
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.networks.torch.quantize import quantize, quantize4
+from stateline.model.networks.torch.torch_network import tensor_of
 
 KINDS = ["F32", "BF16", "I8", "I32"]
 NATIVE = library()
-SOURCES = Path(__file__).parents[1] / "model" / "native"
+SOURCES = Path(__file__).parents[1] / "model" / "networks" / "native"
 PLAIN = Mamba2Config(d_model=32, n_layer=2, vocab_size=50, d_state=16, headdim=8)
 CONFIGS = {
     "plain": PLAIN,

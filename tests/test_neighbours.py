@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.lsp_server.neighbours import MAX_WANTED, Selection, choose, wanted
+from stateline.lsp_server.workspace.neighbours import MAX_WANTED, Selection, choose, wanted
 from stateline.model.completer import Appetite, Neighbour
 
 NOTHING = Selection()

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stateline.model.network import Waypoint, is_state, state_bytes
-from stateline.model.torch_network import TorchNetwork, torch_model
+from stateline.model.networks.network import Waypoint, is_state, state_bytes
+from stateline.model.networks.torch.torch_network import TorchNetwork, torch_model
 from tiny_model import tiny_config, tiny_folder, tiny_model, tiny_network
 
 TOKENS = [3, 1, 4, 1, 5, 9, 2, 6]
@@ -133,8 +133,8 @@ sys.modules["torch"] = None  # from here on importing it fails
 import numpy as np
 from stateline.model.completer import Context, Sampling, Surroundings
 from stateline.model.engine import Engine
-from stateline.model.network import is_state, state_bytes
-from stateline.model.statefolder import entries
+from stateline.model.networks.network import is_state, state_bytes
+from stateline.model.states.statefolder import entries
 
 
 class Sums:

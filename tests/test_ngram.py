@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Piece, Sampling, Usage
 from stateline.model.errors import ModelFolderError
-from stateline.model.tokenizer import Tokenizer
-from stateline.model.training import ngram
-from stateline.model.training.kneser_ney import Ngram, count, estimate
-from stateline.model.training.ngram import Cache, Cached, NgramCompleter, learn_trust
+from stateline.model.tokens.tokenizer import Tokenizer
+from stateline.model.training.judging import ngram
+from stateline.model.training.judging.kneser_ney import Ngram, count, estimate
+from stateline.model.training.judging.ngram import Cache, Cached, NgramCompleter, learn_trust
 from typer.testing import CliRunner
 
 VOCABULARY = 7

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.lsp_server.documents import Edit, Snapshot
-from stateline.lsp_server.offers import MOST, Offers
+from stateline.lsp_server.edit.documents import Edit, Snapshot
+from stateline.lsp_server.worth.offers import MOST, Offers
 
 
 class Desk:

@@ -3,7 +3,7 @@
 import pytest
 import tiny_model
 import torch
-from stateline.model.training.optimizers import Muon, optimizers_for, orthogonalise
+from stateline.model.training.run.optimizers import Muon, optimizers_for, orthogonalise
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(16, 16), (40, 16), (16, 200)])

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 import pytest
-from stateline.model.training.ordering import import_order
+from stateline.model.training.corpus.ordering import import_order
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """How the rate rises and falls, by steps and by the clock."""
 
 import pytest
-from stateline.model.training.pace import COMPILED_AFTER_STEPS, Clock, schedule
+from stateline.model.training.run.pace import COMPILED_AFTER_STEPS, Clock, schedule
 
 
 def test_the_schedule_warms_up_stays_and_decays_to_nothing():

@@ -13,12 +13,12 @@ import pytest
 import tiny_model
 import torch
 from safetensors import safe_open
-from stateline.model import fim
-from stateline.model.config import Mamba2Config
-from stateline.model.dialects import huggingface_config
-from stateline.model.quantize import save_quantized
-from stateline.model.tokenizer import Markers
-from stateline.model.training.vocabulary import train_vocabulary
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.folder.dialects import huggingface_config
+from stateline.model.networks.torch.quantize import save_quantized
+from stateline.model.tokens import fim
+from stateline.model.tokens.tokenizer import Markers
+from stateline.model.training.run.vocabulary import train_vocabulary
 from tiny_folders import TINY, random_tensors, write_tiny
 
 from benchmarks.peer import PeerError, build, check, gguf, trial

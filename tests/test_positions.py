@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import ENCODINGS, broken_texts, texts, unhurried
-from stateline.lsp_server.positions import LineIndex, without_lone_surrogates
+from stateline.lsp_server.edit.positions import LineIndex, without_lone_surrogates
 
 encodings = st.sampled_from(ENCODINGS)
 anywhere = st.integers(-3, 40) | st.sampled_from([-(10**30), 2**31 - 1, 2**32, 10**30])

@@ -6,14 +6,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server import project as module
-from stateline.lsp_server.documents import Snapshot
-from stateline.lsp_server.idle import Idle
-from stateline.lsp_server.neighbourhood import Neighbourhood, file_of
-from stateline.lsp_server.project import Project
-from stateline.lsp_server.requests import CompletionRequest, Trigger
-from stateline.lsp_server.rules import Verdict
-from stateline.lsp_server.workspace import Selection
+from stateline.lsp_server.access.rules import Verdict
+from stateline.lsp_server.edit.documents import Snapshot
+from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
+from stateline.lsp_server.edit.uris import file_of
+from stateline.lsp_server.suggestions.idle import Idle
+from stateline.lsp_server.workspace import project as module
+from stateline.lsp_server.workspace.neighbourhood import Neighbourhood
+from stateline.lsp_server.workspace.project import Project
+from stateline.lsp_server.workspace.workspace import Selection
 from stateline.model.completer import Appetite, Neighbour
 
 PATIENCE_S = 30

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from canaries import FILES, KEY, OPEN, traces
-from stateline.lsp_server.rules import Rules
+from stateline.lsp_server.access.rules import Rules
 from tiny_model import tiny_folder
 
 from benchmarks.soak import crowd, kills, typing

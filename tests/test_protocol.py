@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lsprotocol import types
 from naive_text import ENCODINGS, broken_texts, unhurried
 from pygls.lsp.server import LanguageServer
-from stateline.lsp_server.protocol import Protocol
+from stateline.lsp_server.server.protocol import Protocol
 
 URI = "file:///a.py"
 INLINE = {"textDocument": {"inlineCompletion": {"dynamicRegistration": False}}}

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
-from stateline.model.quantize import dequantize, quantize, quantize4, save_quantized
-from stateline.model.weights import BLOCK
+from stateline.model.folder.weights import BLOCK
+from stateline.model.networks.torch.quantize import dequantize, quantize, quantize4, save_quantized
 from tiny_folders import TINY, random_tensors
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.model import fim
 from stateline.model.completer import Context, Surroundings
-from stateline.model.reading import ANCHORS, Reading, shown_path
+from stateline.model.reading.reading import ANCHORS, Reading, shown_path
+from stateline.model.tokens import fim
 from tiny_model import ours
 
 LINES = [f"value_{n} = other[{n}] + {n * n}\n" for n in range(120)]

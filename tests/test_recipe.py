@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from stateline.model.training import recipe as recipe_module
-from stateline.model.training.pace import Pace
-from stateline.model.training.recipe import Recipe
+from stateline.model.training.run import recipe as recipe_module
+from stateline.model.training.run.pace import Pace
+from stateline.model.training.run.recipe import Recipe
 
 WHOLE = "vocabulary = 3\nmodel = {}\n"
 
@@ -42,7 +42,7 @@ def test_a_recipe_that_is_missing_is_refused(tmp_path: Path):
 
 
 def load(name: str) -> Recipe:
-    return Recipe.load(Path(recipe_module.__file__).with_name(name))
+    return Recipe.load(Path(recipe_module.__file__).parents[1] / name)
 
 
 @pytest.mark.parametrize("name", ["cpu.toml", "gpu.toml", "smoke.toml"])

@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from stateline.lsp_server import relations
-from stateline.lsp_server.relations import MAX_ANSWERS, Relations
-from stateline.lsp_server.walk import Index
+from stateline.lsp_server.workspace import relations
+from stateline.lsp_server.workspace.relations import MAX_ANSWERS, Relations
+from stateline.lsp_server.workspace.walk import Index
 from workspace_project import write
 
 

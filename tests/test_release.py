@@ -8,14 +8,14 @@ import pytest
 import tiny_model
 import torch
 from safetensors.torch import load_file, save_file
-from stateline.model.appetite import read_appetite
-from stateline.model.folder import read_config
-from stateline.model.memory import read_trust
+from stateline.model.folder.appetite import read_appetite
+from stateline.model.folder.folder import read_config
+from stateline.model.memory.memory import read_trust
+from stateline.model.networks.torch.torch_network import TorchNetwork
 from stateline.model.profile import UNCALIBRATED, read_profile
-from stateline.model.torch_network import TorchNetwork
-from stateline.model.training.corpus import CorpusError
-from stateline.model.training.learn import Effort, between, learn, worth
-from stateline.model.training.release import better_weights, release
+from stateline.model.training.corpus.corpus import CorpusError
+from stateline.model.training.shipping.learn import Effort, between, learn, worth
+from stateline.model.training.shipping.release import better_weights, release
 
 LITTLE = Effort(windows=1, cursors=2, targets=1)
 

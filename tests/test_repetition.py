@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.model.repetition import LEAST_TOKENS, repeated_tokens
+from stateline.model.writing.repetition import LEAST_TOKENS, repeated_tokens
 
 UNIT = list(range(20))
 

@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 from rich.console import Console
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection
-from stateline.lsp_server.tally import Spread
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import Connection
+from stateline.lsp_server.client.tally import Spread
 
 from benchmarks.replay import __main__ as program
 from benchmarks.replay import acceptance, engines

@@ -6,7 +6,7 @@ import math
 
 import pytest
 from rich.console import Console
-from stateline.lsp_server.tally import Spread
+from stateline.lsp_server.client.tally import Spread
 from test_replay import scripted
 from test_traces import SOURCES
 from tiny_model import ours as tokenizer

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from stateline.model.training import downloads
-from stateline.model.training.sources import CorpusError, Package, licence_allowed
+from stateline.model.training.corpus import downloads
+from stateline.model.training.corpus.sources import CorpusError, Package, licence_allowed
 
 from benchmarks.replay import __main__ as program
 from benchmarks.replay.projects import fetched, projects

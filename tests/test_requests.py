@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import broken_texts, unhurried
-from stateline.lsp_server.documents import Snapshot
-from stateline.lsp_server.requests import CompletionRequest, Trigger
+from stateline.lsp_server.edit.documents import Snapshot
+from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
 from stateline.model.completer import Context
 
 URI = "file:///a.py"

@@ -15,11 +15,11 @@ from edited_workspace import CLOSED, FOLDER, OPEN, STATE_BYTES, After, CheckedEn
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from stateline.model import fim
-from stateline.model.chain import Chain
 from stateline.model.completer import Context
-from stateline.model.secrets import masked
-from stateline.model.statefolder import entries
+from stateline.model.secrets.secrets import masked
+from stateline.model.states.statefolder import entries
+from stateline.model.tokens import fim
+from stateline.model.tokens.chain import Chain
 
 EXAMPLES = int(os.environ.get("STATELINE_EXAMPLES", "10"))  # more of them in a soak
 STEPS = 25

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server import rules as rules_module
-from stateline.lsp_server.rules import Rules, Verdict
-from stateline.lsp_server.secret_names import is_secret_file
+from stateline.lsp_server.access import rules as rules_module
+from stateline.lsp_server.access.rules import Rules, Verdict
+from stateline.lsp_server.access.secret_names import is_secret_file
 
 FREE, IGNORED, SECRET, EXCLUDED = Verdict
 

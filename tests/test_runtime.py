@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from stateline.model import PRETRAINED, runtime
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder import read_config
-from stateline.model.native_network import NativeNetwork
-from stateline.model.network import BEST
-from stateline.model.torch_network import TorchNetwork
+from stateline.model.folder.folder import read_config
+from stateline.model.networks.native.native_network import NativeNetwork
+from stateline.model.networks.network import BEST
+from stateline.model.networks.torch.torch_network import TorchNetwork
 
 SMALL = read_config(PRETRAINED)
 LARGE = replace(SMALL, d_model=4096, n_layer=64)

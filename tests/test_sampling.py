@@ -9,9 +9,9 @@ import pytest
 import tiny_model
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from stateline.model import writing
 from stateline.model.completer import Sampling
-from stateline.model.sampling import Vocabulary, choose
+from stateline.model.writing import writing
+from stateline.model.writing.sampling import Vocabulary, choose
 
 OURS = tiny_model.ours()
 END = OURS.markers.eom

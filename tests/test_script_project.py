@@ -5,8 +5,8 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.lsp_server.lookup import Lookup
-from stateline.lsp_server.script_project import (
+from stateline.lsp_server.workspace.lookup import Lookup
+from stateline.lsp_server.workspace.script_project import (
     MAX_EXTENDED,
     Paths,
     package_folders,

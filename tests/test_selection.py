@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.model.training.cleaning import Drop, SourceFile
-from stateline.model.training.copies import SeenLines, telling_lines
-from stateline.model.training.selection import Candidate, Seen, candidates, select
+from stateline.model.training.corpus.cleaning import Drop, SourceFile
+from stateline.model.training.corpus.copies import SeenLines, telling_lines
+from stateline.model.training.corpus.selection import Candidate, Seen, candidates, select
 from wheels import distribution, package, scripts, words
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.client import DRAWS_GHOST_TEXT, Client
-from stateline.lsp_server.connection import Connection, RefusedError
+from stateline.lsp_server.client.client import DRAWS_GHOST_TEXT, Client
+from stateline.lsp_server.client.connection import Connection, RefusedError
 from stateline.model import PRETRAINED
 
 COMMAND = [sys.executable, "-m", "stateline.lsp_server.cli", "lsp"]

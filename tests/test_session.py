@@ -15,7 +15,7 @@ from paced import (
     stop_the_clock,
     text_of,
 )
-from stateline.lsp_server import session as module
+from stateline.lsp_server.suggestions import session as module
 from stateline.model.completer import Piece, Scripted
 
 

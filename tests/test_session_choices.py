@@ -12,7 +12,7 @@ from paced import (
     texts_of,
     turns,
 )
-from stateline.lsp_server import session as module
+from stateline.lsp_server.suggestions import session as module
 from stateline.model.completer import Ended, Piece, Scripted, Usage
 
 

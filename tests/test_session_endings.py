@@ -18,9 +18,9 @@ from paced import (
     text_of,
     turns,
 )
-from stateline.lsp_server import session as module
-from stateline.lsp_server.session import Session
-from stateline.lsp_server.settings import Settings
+from stateline.lsp_server.edit.settings import Settings
+from stateline.lsp_server.suggestions import session as module
+from stateline.lsp_server.suggestions.session import Session
 from stateline.model.completer import Piece, Scripted
 
 

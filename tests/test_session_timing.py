@@ -19,8 +19,8 @@ from paced import (
     text_of,
     turns,
 )
-from stateline.lsp_server import session as module
-from stateline.lsp_server.requests import Trigger
+from stateline.lsp_server.edit.requests import Trigger
+from stateline.lsp_server.suggestions import session as module
 from stateline.model.completer import Piece, Scripted, Usage
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.lsp_server.settings import _RULES, Manner, Settings, read_settings
+from stateline.lsp_server.edit.settings import _RULES, Manner, Settings, read_settings
 from stateline.model.profile import UNCALIBRATED, Profile
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -6,8 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.lsp_server.brackets import brackets
-from stateline.lsp_server.shape import Shaped, block, first_line, opens_block, shape, wants_block
+from stateline.lsp_server.suggestions.shape import (
+    Shaped,
+    block,
+    first_line,
+    opens_block,
+    shape,
+    wants_block,
+)
+from stateline.lsp_server.syntax.brackets import brackets
 
 
 def cut(marked):

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stateline.model import store as store_module
-from stateline.model.chain import Chain
-from stateline.model.mamba2 import Mamba2
-from stateline.model.shelf import Remembered, StateShelf
-from stateline.model.statefolder import entries
-from stateline.model.store import Store
-from stateline.model.torch_network import TorchNetwork
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.networks.torch.torch_network import TorchNetwork
+from stateline.model.states import store as store_module
+from stateline.model.states.shelf import Remembered, StateShelf
+from stateline.model.states.statefolder import entries
+from stateline.model.states.store import Store
+from stateline.model.tokens.chain import Chain
 from tiny_model import tiny_config, tiny_network
 
 CHAIN = Chain((1,)).then((2, 3), "/project/a.py").then((4, 5), "/project/b.py")

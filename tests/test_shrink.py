@@ -7,8 +7,8 @@ from itertools import chain
 
 import pytest
 import torch
-from stateline.model.mamba2 import Mamba2
-from stateline.model.training.shrink import TOKENS, moments, texts
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.training.shipping.shrink import TOKENS, moments, texts
 from tiny_folders import TINY, random_tensors
 
 TIED = replace(TINY, tie_embeddings=True)

@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
-from stateline.model.training.manifest import (
+from stateline.model.training.corpus.manifest import (
     MANIFEST,
     Manifest,
     load_manifest,
     manifest_text,
 )
-from stateline.model.training.notice import NOTICE, notice_text
-from stateline.model.training.sources import (
+from stateline.model.training.corpus.notice import NOTICE, notice_text
+from stateline.model.training.corpus.sources import (
     ALLOWED_LICENCES,
     CorpusError,
     Package,
@@ -83,7 +83,7 @@ def test_the_manifest_is_written_as_it_is_read(manifest: Manifest):
 
 def test_notice_names_every_source_of_the_model(manifest: Manifest):
     assert NOTICE.read_text(encoding="utf-8") == notice_text(manifest), (
-        "run python -m stateline.model.training.notice"
+        "run python -m stateline.model.training.corpus.notice"
     )
     assert "\n  rich 15.0.0 (MIT)\n" in notice_text(manifest)
     held_out = Manifest(heldout=manifest.heldout, learn=manifest.learn)

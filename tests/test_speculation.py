@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Piece, Sampling
 from stateline.model.engine import Engine
-from stateline.model.native_library import library
-from stateline.model.speculation import DRAFTS, Drafting, Standing
+from stateline.model.networks.native.native_library import library
+from stateline.model.writing.speculation import DRAFTS, Drafting, Standing
 from tiny_model import tiny_network
 
 REPEATS = "def area(width, height):\n    return width * height\n\n\n" * 3 + "def area(wi"

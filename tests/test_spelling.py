@@ -10,8 +10,8 @@ from awkward_code import MARKER_NAMES, code, some_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stateline.model.errors import ModelFolderError
-from stateline.model.spelling import well_formed
-from stateline.model.tokenizer import Tokenizer
+from stateline.model.tokens.spelling import well_formed
+from stateline.model.tokens.tokenizer import Tokenizer
 from tiny_model import KINDS
 from tokenizers import AddedToken, models, pre_tokenizers
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from stateline.lsp_server.connection import message_from
-from stateline.lsp_server.demo import SERVER
+from stateline.lsp_server.client.connection import message_from
+from stateline.lsp_server.commands.demo import SERVER
 
 INITIALIZE = {"processId": None, "rootUri": None, "capabilities": {}}
 # What reads options and draws tables, and what the model needs once it loads.
@@ -54,7 +54,7 @@ def test_with_options_the_same_server_answers(tmp_path):
 
 PROGRAM = """
 import gc
-from stateline.lsp_server import serving
+from stateline.lsp_server.server import serving
 serving.make_server()
 assert gc.isenabled()
 assert gc.get_freeze_count() > 10_000

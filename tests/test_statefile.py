@@ -13,11 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from killed_writer import FINGERPRINT, is_right, key, save
-from stateline.model import statefile
-from stateline.model import store as store_module
-from stateline.model.statefile import About, DamagedStateError, Slot, Source, checksum, encode
-from stateline.model.statefolder import entries
-from stateline.model.store import Store
+from stateline.model.states import statefile
+from stateline.model.states import store as store_module
+from stateline.model.states.statefile import (
+    About,
+    DamagedStateError,
+    Slot,
+    Source,
+    checksum,
+    encode,
+)
+from stateline.model.states.statefolder import entries
+from stateline.model.states.store import Store
 
 FLOATS = 20
 NAME = f"{key(1).hex()}-1.safetensors"
@@ -211,5 +218,5 @@ def test_random_bytes_are_no_state(text: bytes, framed: bool):
 
 
 def test_listing_needs_no_torch():
-    program = "import sys, stateline.model.statefolder; sys.exit('torch' in sys.modules)"
+    program = "import sys, stateline.model.states.statefolder; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -10,11 +10,11 @@ from pathlib import Path
 import platformdirs
 import pytest
 from rich.console import Console
-from stateline.lsp_server.cache import Order, load_order, save_order, states_folder
-from stateline.lsp_server.states import report, show
-from stateline.lsp_server.verbs import app
-from stateline.model.statefile import About, Slot, Source, checksum, encode
-from stateline.model.statefolder import entries, file_name, make_folder, write_whole
+from stateline.lsp_server.commands.states import report, show
+from stateline.lsp_server.commands.verbs import app
+from stateline.lsp_server.workspace.cache import Order, load_order, save_order, states_folder
+from stateline.model.states.statefile import About, Slot, Source, checksum, encode
+from stateline.model.states.statefolder import entries, file_name, make_folder, write_whole
 from typer.testing import CliRunner
 
 MODEL = "0" * 32
@@ -229,7 +229,7 @@ def test_what_to_forget_has_to_be_said(project: Path, arguments: list[str]):
 def test_torch_is_not_needed(tmp_path: Path):
     program = (
         "import sys\n"
-        "from stateline.lsp_server.verbs import app\n"
+        "from stateline.lsp_server.commands.verbs import app\n"
         "for arguments in (['state'], ['state', '--json'], ['state', 'forget', '--all']):\n"
         "    app(arguments, standalone_mode=False)\n"
         "sys.exit('torch' in sys.modules)\n"

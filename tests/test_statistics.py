@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection
-from stateline.lsp_server.requests import Cost
-from stateline.lsp_server.statistics import LAST, Statistics
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import Connection
+from stateline.lsp_server.edit.requests import Cost
+from stateline.lsp_server.worth.statistics import LAST, Statistics
 from stateline.model.completer import Usage
 from test_server import COMMAND, LOOP, ready
 

@@ -6,11 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 from rich.console import Console
-from stateline.lsp_server import ledger, stats
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection
-from stateline.lsp_server.ledger import Page, duration_class
-from stateline.lsp_server.verbs import app
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import Connection
+from stateline.lsp_server.commands import stats
+from stateline.lsp_server.commands.verbs import app
+from stateline.lsp_server.worth import ledger
+from stateline.lsp_server.worth.ledger import Page, duration_class
 from test_server import COMMAND, LOOP, ready
 from typer.testing import CliRunner
 

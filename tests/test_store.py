@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from killed_writer import FINGERPRINT, is_right, key, meaning, save
 from safetensors.numpy import load_file
-from stateline.model import statefolder
-from stateline.model import store as store_module
-from stateline.model.statefile import Source
-from stateline.model.statefolder import Forgotten, entries, forget
-from stateline.model.store import Store, fingerprint
+from stateline.model.states import statefolder
+from stateline.model.states import store as store_module
+from stateline.model.states.statefile import Source
+from stateline.model.states.statefolder import Forgotten, entries, forget
+from stateline.model.states.store import Store, fingerprint
 from tiny_model import tiny_folder
 
 OTHER = "f" * 32
@@ -211,7 +211,7 @@ def test_what_cannot_be_removed_is_counted(tmp_path: Path, monkeypatch, caplog):
     store = filled(tmp_path, 1, 2)
     monkeypatch.setattr(Path, "unlink", failing(errno.EACCES))
     assert store.forget(lambda entry: entry.tokens == 1) == Forgotten(removed=0, left=1)
-    assert [record.name for record in caplog.records] == ["stateline.model.statefolder"]
+    assert [record.name for record in caplog.records] == ["stateline.model.states.statefolder"]
 
 
 def failing(number: int):

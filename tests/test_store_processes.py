@@ -9,7 +9,7 @@ from pathlib import Path
 import killed_writer
 import pytest
 from killed_writer import FINGERPRINT, NUMBERS, is_right, key, save
-from stateline.model.store import Store
+from stateline.model.states.store import Store
 
 KILLS = int(os.environ.get("STATELINE_KILLS", "10"))  # `make soak` asks for more
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
-from stateline.model.quantize import quantize
-from stateline.model.torch_network import torch_tensors
-from stateline.model.weights import load_tensors
+from stateline.model.folder.weights import load_tensors
+from stateline.model.networks.torch.quantize import quantize
+from stateline.model.networks.torch.torch_network import torch_tensors
 from tiny_folders import TINY, random_tensors, write_tiny
 
 HEAD, NORM = "lm_head.weight", "backbone.norm_f.weight"

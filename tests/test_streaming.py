@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import RefusedError
-from stateline.lsp_server.messages import (
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import RefusedError
+from stateline.lsp_server.server.messages import (
     DID_ACCEPT,
     DID_PARTIALLY_ACCEPT,
     DID_SHOW,

@@ -6,7 +6,7 @@ import stat
 import time
 
 import pytest
-from stateline.lsp_server.texts import MAX_FILE_BYTES, Stamp, Texts, read
+from stateline.lsp_server.access.texts import MAX_FILE_BYTES, Stamp, Texts, read
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 
@@ -69,7 +69,7 @@ def test_a_change_within_a_tick_of_the_file_systems_clock_is_seen(tmp_path, monk
     texts, file = Texts(), tmp_path / "a.py"
     now_ns = time.time_ns()
     stamp = Stamp(now_ns, now_ns, size_bytes=3, inode=1)
-    monkeypatch.setattr("stateline.lsp_server.texts._stamp", lambda path: stamp)
+    monkeypatch.setattr("stateline.lsp_server.access.texts._stamp", lambda path: stamp)
     monkeypatch.setattr("time.time_ns", lambda: now_ns + 1000)
     for text in ("one", "two"):
         file.write_text(text)
@@ -82,7 +82,9 @@ def test_a_settled_file_is_read_once(tmp_path, monkeypatch):
     later = os.lstat(file).st_mtime_ns + 10**9
     monkeypatch.setattr("time.time_ns", lambda: later)
     assert texts.get(str(file)) == "x = 1"
-    monkeypatch.setattr("stateline.lsp_server.texts.read", lambda path: pytest.fail("read twice"))
+    monkeypatch.setattr(
+        "stateline.lsp_server.access.texts.read", lambda path: pytest.fail("read twice")
+    )
     assert texts.get(str(file)) == "x = 1"
 
 

@@ -20,10 +20,13 @@ from import_graph import (
     read_modules,
 )
 
+sys.path.append(str(ROOT / ".ci"))
+import rooms
+
 MODEL, SERVER = PACKAGES["model"], PACKAGES["lsp_server"]
 TRAINING = f"{MODEL}.training"
-TORCH_SIDE = {"mamba2", "kernels", "kernels_ssd", "state", "quantize", "torch_network"}
-CLI = f"{SERVER}.verbs"  # The command line imports what a verb needs when it is called.
+TORCH, NATIVE = f"{MODEL}.networks.torch", f"{MODEL}.networks.native"
+CLI = f"{SERVER}.commands.verbs"  # The command line imports what a verb needs when it is called.
 
 MODULES = read_modules()
 IMPORTS = {name: imports_of(module, MODULES) for name, module in MODULES.items()}
@@ -68,7 +71,9 @@ def test_the_server_imports_no_torch():
 
 
 def test_importing_the_server_leaves_torch_out():
-    program = f"import sys, {MODEL}.engine, {SERVER}.server; sys.exit('torch' in sys.modules)"
+    program = (
+        f"import sys, {MODEL}.engine, {SERVER}.server.server; sys.exit('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr or "torch was imported"
 
@@ -76,12 +81,49 @@ def test_importing_the_server_leaves_torch_out():
 def test_torch_stays_on_its_side():
     """A process that computes with another network never imports it."""
     found = {name for name in TORCH_MODULES if not is_within(name, TRAINING)}
-    assert found == {f"{MODEL}.{name}" for name in TORCH_SIDE}
+    assert found == set(within(TORCH)) - {TORCH}
 
 
 def test_nothing_at_run_time_imports_training():
     runtime = [name for name in MODULES if not is_within(name, TRAINING)]
     assert offences(runtime, [TRAINING], lazily_allowed_in=CLI) == []
+
+
+def test_the_two_networks_do_not_know_each_other():
+    assert offences(within(TORCH), [NATIVE]) == []
+    assert offences(within(NATIVE), [TORCH]) == []
+
+
+def test_only_the_server_room_speaks_lsp():
+    others = set(within(SERVER)) - set(within(f"{SERVER}.server"))
+    offenders = [each.partition(":")[0] for each in offences(sorted(others), ["pygls"])]
+    assert offenders == ["lsp_server/edit/uris.py"], "pure functions of a text, which pygls has"
+
+
+@pytest.mark.parametrize("name", ["access", "client"])
+def test_a_room_that_never_sees_the_model(name: str):
+    assert offences(within(f"{SERVER}.{name}"), [MODEL]) == []
+
+
+def test_no_arrow_between_rooms_points_up():
+    assert rooms.upward(rooms.arrows()) == []
+
+
+def test_an_arrow_that_points_up_or_sideways_is_seen():
+    assert rooms.upward({("model.tokens", "model.reading"): ["a.py:1"]}) != []
+    assert rooms.upward({("lsp_server.edit", "lsp_server.access"): ["a.py:1"]}) != []
+    assert rooms.upward({("model.errors", "lsp_server.edit"): ["a.py:1"]}) != []
+    assert rooms.upward({("lsp_server.edit", "model.errors"): ["a.py:1"]}) == []
+
+
+def test_every_module_is_in_a_room():
+    doors = {*PACKAGES, "model.training"}
+    assert {rooms.room(name) for name in MODULES} <= {*rooms.ROOMS, *doors}
+
+
+def test_the_picture_of_the_rooms_is_fresh():
+    text = rooms.ARCHITECTURE.read_text(encoding="utf-8")
+    assert text == rooms.drawn(text, rooms.arrows()), "run python .ci/rooms.py --write"
 
 
 def test_imports_between_our_modules_have_no_cycle():

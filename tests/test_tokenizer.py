@@ -9,7 +9,7 @@ from awkward_code import codelike, piece, some_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stateline.model import PRETRAINED
-from stateline.model.tokenizer import TokenizedText, Tokenizer, common_prefix_length
+from stateline.model.tokens.tokenizer import TokenizedText, Tokenizer, common_prefix_length
 from tiny_model import KINDS
 
 kinds = pytest.mark.parametrize("kind", KINDS)

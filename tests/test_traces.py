@@ -9,7 +9,9 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.lsp_server import documents, generation, session, shape, typist
+from stateline.lsp_server.client import typist
+from stateline.lsp_server.edit import documents
+from stateline.lsp_server.suggestions import generation, session, shape
 from wheels import make_wheel
 
 from benchmarks.replay import keyboard

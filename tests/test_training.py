@@ -15,13 +15,13 @@ import torch
 from safetensors.torch import load_file
 from stateline.model.completer import Context, Sampling, Usage
 from stateline.model.engine import Engine
-from stateline.model.folder import read_config
-from stateline.model.torch_network import TorchNetwork
-from stateline.model.training import crew, run, trainer
-from stateline.model.training.corpus import SourceFile
-from stateline.model.training.pace import schedule
-from stateline.model.training.recipe import Recipe
-from stateline.model.training.trainer import bits_per_byte, train
+from stateline.model.folder.folder import read_config
+from stateline.model.networks.torch.torch_network import TorchNetwork
+from stateline.model.training.corpus.corpus import SourceFile
+from stateline.model.training.run import crew, run, trainer
+from stateline.model.training.run.pace import schedule
+from stateline.model.training.run.recipe import Recipe
+from stateline.model.training.run.trainer import bits_per_byte, train
 
 OURS = tiny_model.ours()
 FILES = [

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import awkward_code
 import pytest
-from stateline.model.folder import read_config
-from stateline.model.training import run, trainer
-from stateline.model.training.corpus import SourceFile
-from stateline.model.training.pace import COMPILED_AFTER_STEPS, Clock
-from stateline.model.training.recipe import Recipe
-from stateline.model.training.trainer import train
+from stateline.model.folder.folder import read_config
+from stateline.model.training.corpus.corpus import SourceFile
+from stateline.model.training.run import run, trainer
+from stateline.model.training.run.pace import COMPILED_AFTER_STEPS, Clock
+from stateline.model.training.run.recipe import Recipe
+from stateline.model.training.run.trainer import train
 from test_feed import write_shard
 
 SMALL = {"d_model": 16, "n_layer": 2, "d_state": 8, "headdim": 8}
@@ -54,7 +54,7 @@ def small(recipe: Recipe) -> Recipe:
 
 
 def test_the_gpu_recipe_runs_on_a_cpu(corpus: Path, tmp_path: Path):
-    recipe = Recipe.load(Path(trainer.__file__).with_name("gpu.toml")).in_steps(20)
+    recipe = Recipe.load(Path(trainer.__file__).parents[1] / "gpu.toml").in_steps(20)
     train(replace(small(recipe), warmup=5), corpus, tmp_path)
     rows = rows_of(tmp_path)
     assert [row["step"] for row in rows] == [*range(1, 21)]

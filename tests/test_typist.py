@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
-from stateline.lsp_server.picture import Scene, rows
-from stateline.lsp_server.tally import Cost, Keystroke, Spread, Tally
-from stateline.lsp_server.typist import (
+from stateline.lsp_server.client.tally import Cost, Keystroke, Spread, Tally
+from stateline.lsp_server.client.typist import (
     Draft,
     Habits,
     Key,
@@ -24,6 +23,7 @@ from stateline.lsp_server.typist import (
     next_key,
     pressed,
 )
+from stateline.lsp_server.commands.picture import Scene, rows
 
 FILE = '''\
 import sys

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 import tiny_model
-from stateline.model.tokenizer import Tokenizer
-from stateline.model.training.vocabulary import MARKERS, train_vocabulary
+from stateline.model.tokens.tokenizer import Tokenizer
+from stateline.model.training.run.vocabulary import MARKERS, train_vocabulary
 
 OURS = tiny_model.ours()
 

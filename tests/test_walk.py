@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from stateline.lsp_server.walk import Bounds, Index, siblings, walk
+from stateline.lsp_server.workspace.walk import Bounds, Index, siblings, walk
 
 PYTHON = (".py", ".pyi")
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows needs rights for links")
@@ -94,7 +94,7 @@ def test_folders_that_cannot_be_read_are_left_out(tmp_path, monkeypatch):
     ],
 )
 def test_a_walk_is_bounded_and_says_so(tmp_path, monkeypatch, bounds, files, folders):
-    monkeypatch.setattr("stateline.lsp_server.walk._STINT_S", -1.0)
+    monkeypatch.setattr("stateline.lsp_server.workspace.walk._STINT_S", -1.0)
     roots = made(tmp_path, *(f"f{i}/{name}.py" for i in range(6) for name in "abc"))
     index = walk(roots, PYTHON, enters, bounds=bounds)
     assert not index.complete
@@ -112,7 +112,7 @@ def test_folders_near_the_root_come_first(tmp_path):
 
 
 def test_a_walk_pauses_and_can_be_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr("stateline.lsp_server.walk._STINT_S", -1.0)
+    monkeypatch.setattr("stateline.lsp_server.workspace.walk._STINT_S", -1.0)
     roots = made(tmp_path, *(f"{name}.py" for name in "abcdef"))
     left = iter([True, True, False])
     index = walk(roots, PYTHON, enters, lambda: next(left))

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 from naive_text import unhurried
-from stateline.lsp_server import progress as progress_module
-from stateline.lsp_server.progress import Progress, shown
-from stateline.lsp_server.warming import WORTH_TELLING_TOKENS, Warming
+from stateline.lsp_server.server import progress as progress_module
+from stateline.lsp_server.server.progress import Progress, shown
+from stateline.lsp_server.server.warming import WORTH_TELLING_TOKENS, Warming
 
 SHOWS = types.WindowClientCapabilities(work_done_progress=True)
 

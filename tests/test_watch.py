@@ -5,8 +5,8 @@ import threading
 import time
 
 import pytest
-from stateline.lsp_server import watch
-from stateline.lsp_server.watch import MAX_HINTS, Pace, Subjects, Watch
+from stateline.lsp_server.workspace import watch
+from stateline.lsp_server.workspace.watch import MAX_HINTS, Pace, Subjects, Watch
 from watchdog.observers import Observer
 
 SOON_S = 30.0

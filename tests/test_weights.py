@@ -13,12 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save, save_file
-from stateline.model.config import Mamba2Config
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder import read_config
-from stateline.model.quantize import dequantize, quantize, quantize4, save_quantized
-from stateline.model.torch_network import torch_tensors
-from stateline.model.weights import load_tensors
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.folder.folder import read_config
+from stateline.model.folder.weights import load_tensors
+from stateline.model.networks.torch.quantize import dequantize, quantize, quantize4, save_quantized
+from stateline.model.networks.torch.torch_network import torch_tensors
 from tiny_folders import (
     MAMBA_SSM,
     MISTRAL,

@@ -4,8 +4,8 @@ import os
 import threading
 
 import pytest
-from stateline.lsp_server.rules import Rules as RealRules
-from stateline.lsp_server.workspace import (
+from stateline.lsp_server.access.rules import Rules as RealRules
+from stateline.lsp_server.workspace.workspace import (
     LONG_PAUSE_S,
     MAX_RECENT,
     PAUSE_S,
@@ -120,7 +120,7 @@ def test_the_walk_rests_while_somebody_types(tmp_path, monkeypatch):
     workspace = Workspace([], Rules(tmp_path), lambda: None, lambda gone: None)
     rests = []
     monkeypatch.setattr(workspace._walk_due, "wait", lambda rest: rests.append(rest))
-    monkeypatch.setattr("stateline.lsp_server.workspace.time.monotonic", lambda: now)
+    monkeypatch.setattr("stateline.lsp_server.workspace.workspace.time.monotonic", lambda: now)
     now = 100.0
     assert workspace._pause()
     workspace.touch(tmp_path / "a.py")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from stateline.lsp_server.rules import Rules
+from stateline.lsp_server.access.rules import Rules
 from workspace_project import EVENTS, NOTHING, Project, write
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from stateline.model.config import Mamba2Config
+from stateline.model.folder.config import Mamba2Config
 
 TINY = Mamba2Config(
     d_model=32,

@@ -13,13 +13,13 @@ import tokenizers
 import torch
 from awkward_code import AWKWARD, CONTESTED, code
 from safetensors.torch import save_file
-from stateline.model.config import Mamba2Config
-from stateline.model.dialects import huggingface_config
 from stateline.model.engine import DEFAULT_BUDGET_BYTES, Engine
-from stateline.model.mamba2 import Mamba2
-from stateline.model.tokenizer import Tokenizer
-from stateline.model.torch_network import TorchNetwork
-from stateline.model.training.vocabulary import MARKERS, train_vocabulary
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.folder.dialects import huggingface_config
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.networks.torch.torch_network import TorchNetwork
+from stateline.model.tokens.tokenizer import Tokenizer
+from stateline.model.training.run.vocabulary import MARKERS, train_vocabulary
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
 SIZE = 500

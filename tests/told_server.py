@@ -8,7 +8,7 @@ Knows nothing of who asks.
 import re
 import threading
 
-from stateline.lsp_server import server
+from stateline.lsp_server.server import server
 from stateline.model.completer import Piece, Scripted
 
 

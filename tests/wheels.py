@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from stateline.model.training.sources import Distribution, Package
+from stateline.model.training.corpus.sources import Distribution, Package
 
 
 def words(seed: int, lines: int = 30) -> str:

@@ -2,9 +2,9 @@
 
 import threading
 
-from stateline.lsp_server.rules import Verdict
-from stateline.lsp_server.watch import Pace
-from stateline.lsp_server.workspace import Selection, Workspace
+from stateline.lsp_server.access.rules import Verdict
+from stateline.lsp_server.workspace.watch import Pace
+from stateline.lsp_server.workspace.workspace import Selection, Workspace
 from stateline.model.completer import Appetite
 from watchdog.observers import Observer
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from stateline.model.folder import read_config, tokenizer_path
-from stateline.model.mamba2 import Mamba2
-from stateline.model.tokenizer import Tokenizer
-from stateline.model.torch_network import torch_tensors
+from stateline.model.folder.folder import read_config, tokenizer_path
+from stateline.model.networks.torch.mamba2 import Mamba2
+from stateline.model.networks.torch.torch_network import torch_tensors
+from stateline.model.tokens.tokenizer import Tokenizer
 from torch import Tensor
 
 from .gguf import Kind

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from stateline.model.config import Mamba2Config
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder import read_config, tokenizer_path
-from stateline.model.quantize import quantize
-from stateline.model.tokenizer import Tokenizer
-from stateline.model.torch_network import torch_tensors
-from stateline.model.weights import scale_shape
+from stateline.model.folder.config import Mamba2Config
+from stateline.model.folder.folder import read_config, tokenizer_path
+from stateline.model.folder.weights import scale_shape
+from stateline.model.networks.torch.quantize import quantize
+from stateline.model.networks.torch.torch_network import torch_tensors
+from stateline.model.tokens.tokenizer import Tokenizer
 from torch import Tensor
 
 from . import PeerError

@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stateline.model import fim
-from stateline.model.tokenizer import Markers, Tokenizer
+from stateline.model.tokens import fim
+from stateline.model.tokens.tokenizer import Markers, Tokenizer
 
 
 @dataclass(frozen=True)

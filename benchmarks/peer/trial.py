@@ -18,8 +18,8 @@ from pathlib import Path
 from random import Random
 from types import ModuleType
 
-from stateline.model.folder import tokenizer_path
-from stateline.model.tokenizer import Tokenizer
+from stateline.model.folder.folder import tokenizer_path
+from stateline.model.tokens.tokenizer import Tokenizer
 
 from . import PeerError
 from .build import BUILD

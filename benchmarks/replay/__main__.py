@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from stateline.lsp_server.connection import RefusedError, ServerGoneError
-from stateline.lsp_server.demo import SERVER
+from stateline.lsp_server.client.connection import RefusedError, ServerGoneError
+from stateline.lsp_server.commands.demo import SERVER
 from stateline.model.errors import ModelFolderError
-from stateline.model.training.sources import CorpusError
+from stateline.model.training.corpus.sources import CorpusError
 
 from benchmarks.peer import PeerError
 

@@ -12,8 +12,8 @@ from random import Random
 from typing import Any, Protocol
 
 from stateline.model import PRETRAINED
-from stateline.model.folder import tokenizer_path
-from stateline.model.tokenizer import Tokenizer
+from stateline.model.folder.folder import tokenizer_path
+from stateline.model.tokens.tokenizer import Tokenizer
 
 from .costs import Outcome, outcome
 from .peers import asked

@@ -18,15 +18,15 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import RefusedError, ServerGoneError
-from stateline.lsp_server.demo import SERVER, USAGE
-from stateline.lsp_server.tally import Spread
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import RefusedError, ServerGoneError
+from stateline.lsp_server.client.tally import Spread
+from stateline.lsp_server.commands.demo import SERVER, USAGE
 from stateline.model import PRETRAINED
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder import tokenizer_path
-from stateline.model.tokenizer import Tokenizer
-from stateline.model.training.sources import CorpusError
+from stateline.model.folder.folder import tokenizer_path
+from stateline.model.tokens.tokenizer import Tokenizer
+from stateline.model.training.corpus.sources import CorpusError
 
 from .actions import Action, Kind, Page
 from .costs import Cost, costs

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
-from stateline.lsp_server.typist import (
+from stateline.lsp_server.client.typist import (
     LEAST_ACCEPTED,
     Draft,
     Key,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from stateline.model.tokenizer import Tokenizer
+from stateline.model.tokens.tokenizer import Tokenizer
 
 from benchmarks.peer.gguf import Kind, export
 from benchmarks.peer.llama import Llama, started

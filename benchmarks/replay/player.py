@@ -19,9 +19,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from stateline.lsp_server.client import DRAWS_GHOST_TEXT, Client
-from stateline.lsp_server.connection import Connection
-from stateline.lsp_server.demo import STATUS, USAGE
+from stateline.lsp_server.client.client import DRAWS_GHOST_TEXT, Client
+from stateline.lsp_server.client.connection import Connection
+from stateline.lsp_server.commands.demo import STATUS, USAGE
 
 from .acceptance import Typist
 from .actions import Action, Edit, Kind

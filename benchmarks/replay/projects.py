@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stateline.model.training.downloads import fetch
-from stateline.model.training.sources import Distribution, Package, Source
+from stateline.model.training.corpus.downloads import fetch
+from stateline.model.training.corpus.sources import Distribution, Package, Source
 
 TABLE = Path(__file__).with_name("projects.toml")
 SIDES = ("old", "new")

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from stateline.model import fim
 from stateline.model.completer import Context
-from stateline.model.tokenizer import Tokenizer
+from stateline.model.tokens import fim
+from stateline.model.tokens.tokenizer import Tokenizer
 
 from benchmarks.peer.layouts import Layout, anchored, place
 

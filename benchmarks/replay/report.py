@@ -14,7 +14,7 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
-from stateline.lsp_server.tally import Spread
+from stateline.lsp_server.client.tally import Spread
 
 from .actions import Kind
 from .costs import Cost, Outcome, resident_mib

@@ -17,8 +17,8 @@ from typing import Protocol
 
 from stateline.model import PRETRAINED
 from stateline.model.completer import Piece, Sampling, Usage
-from stateline.model.folder import tokenizer_path
-from stateline.model.tokenizer import Tokenizer
+from stateline.model.folder.folder import tokenizer_path
+from stateline.model.tokens.tokenizer import Tokenizer
 
 from .costs import Cost, Outcome
 from .player import PlayError

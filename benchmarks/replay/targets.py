@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stateline.lsp_server.tally import Spread
+from stateline.lsp_server.client.tally import Spread
 
 from .actions import Kind
 from .costs import Cost, Outcome, resident_mib

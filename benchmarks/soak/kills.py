@@ -13,10 +13,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from stateline.lsp_server.connection import Message
-from stateline.lsp_server.demo import USAGE
-from stateline.model.statefolder import entries
-from stateline.model.store import Store
+from stateline.lsp_server.client.connection import Message
+from stateline.lsp_server.commands.demo import USAGE
+from stateline.model.states.statefolder import entries
+from stateline.model.states.store import Store
 
 from .workplace import Workplace, all_read, loaded, read_ahead, suggested
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stateline.lsp_server.client import Client
+from stateline.lsp_server.client.client import Client
 
 from benchmarks.replay.player import cpu_seconds, resident_bytes
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from stateline.lsp_server.client import DRAWS_GHOST_TEXT, Client, Item
-from stateline.lsp_server.connection import Connection, Message
-from stateline.lsp_server.demo import SERVER, STATUS, USAGE
+from stateline.lsp_server.client.client import DRAWS_GHOST_TEXT, Client, Item
+from stateline.lsp_server.client.connection import Connection, Message
+from stateline.lsp_server.commands.demo import SERVER, STATUS, USAGE
 
 LOAD_DEADLINE_S, READ_DEADLINE_S = 120.0, 600.0
 OPEN_FILE = "main.py"

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.client import Client
-from stateline.lsp_server.connection import Connection
+from stateline.lsp_server.client.client import Client
+from stateline.lsp_server.client.connection import Connection
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "editors" / "emacs" / "stateline.el"

@@ -15,7 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.settings import Settings
+from stateline.lsp_server.edit.settings import Settings
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "vscode")]

@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from stateline.lsp_server import server
-from stateline.lsp_server.protocol import Protocol
+from stateline.lsp_server.server import server
+from stateline.lsp_server.server.protocol import Protocol
 from stateline.model.completer import Piece, Scripted
 from stateline.model.errors import ModelFolderError
 

@@ -1,0 +1,4 @@
+"""The verbs of the command line.
+
+May import everything. Start at `verbs`.
+"""

@@ -1,0 +1,57 @@
+"""How much of the workspace a model is given, as its evaluation found it useful.
+
+Owns `workspace.json` of a model folder. Knows no model and no file of any workspace.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ..completer import Appetite
+from ..errors import ModelFolderError
+
+FILE = "workspace.json"
+MOST_TOKENS = 1 << 20
+# Of a model that was not evaluated: what most code models gain something from.
+UNPROVEN = Appetite(read_tokens=4096)
+_MAX_JSON_BYTES = 1 << 16
+
+
+def read_appetite(folder: Path) -> Appetite:
+    """What the folder says, else UNPROVEN. Raises ModelFolderError."""
+    path = folder / FILE
+    if not path.is_file():
+        return UNPROVEN
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise ValueError("too large")
+        found = json.loads(path.read_bytes())
+        return Appetite(
+            _tokens(found["read_tokens"]),
+            _tokens(found["recalled_tokens"]),
+            _chars(found["chars_per_token"]),
+        )
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelFolderError(
+            f"{path} does not say how much of a workspace this model is to be given ({error}); "
+            "delete it to go without."
+        ) from error
+
+
+def write_appetite(appetite: Appetite, folder: Path) -> None:
+    """Say it in a model folder."""
+    (folder / FILE).write_text(json.dumps(asdict(appetite)) + "\n")
+
+
+def _tokens(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_TOKENS:
+        raise ValueError(f"token counts must be whole numbers from 0 to {MOST_TOKENS}")
+    return value
+
+
+def _chars(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0.5 <= value <= 20:
+        raise ValueError("chars_per_token must be a number from 0.5 to 20")
+    return float(value)
