@@ -28,7 +28,7 @@ ORDER = {
         ("tokens", "folder"),
         ("networks", "memory"),
         ("networks.native", "networks.torch"),
-        ("states", "runtime"),
+        ("states", "open_network"),
         ("reading",),
         ("writing",),
         ("engine",),

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from stateline.model import PRETRAINED
 from stateline.model.folder.config import Mamba2Config
-from stateline.model.folder.folder import read_config
+from stateline.model.folder.files import read_config
 from stateline.model.folder.weights import load_tensors
 from stateline.model.networks.native.native_library import bound
 from stateline.model.networks.native.native_network import NativeNetwork

@@ -19,7 +19,7 @@ from typing import Any
 
 from stateline.lsp_server.edit.requests import Trigger
 from stateline.lsp_server.edit.settings import Settings
-from stateline.lsp_server.suggestions.enough import Enough
+from stateline.lsp_server.suggestions.stopping import Enough
 from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Piece, Sampling, Usage
 from stateline.model.engine import Engine

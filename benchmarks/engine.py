@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from stateline.model import PRETRAINED
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder.folder import read_config
+from stateline.model.folder.files import read_config
+from stateline.model.networks.interface import Network
 from stateline.model.networks.native.native_network import NativeNetwork
-from stateline.model.networks.network import Network
 
 READ_TOKENS = (4, 32, 128, 1024)
 CHUNK_TOKENS = 64  # as the engine reads

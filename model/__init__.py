@@ -31,9 +31,9 @@ def open_completer(
     whose message is for the user.
     """
     from .engine import Engine
-    from .networks.network import BEST
+    from .networks.interface import BEST
 
     engine = Engine.open(folder or PRETRAINED, BEST, budget_bytes, threads, states)
     if workspace_tokens:
-        engine.appetite = replace(engine.appetite, read_tokens=workspace_tokens)
+        engine.workspace_budget = replace(engine.workspace_budget, read_tokens=workspace_tokens)
     return engine

@@ -24,7 +24,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Appetite:
+class WorkspaceBudget:
     """How much of the workspace helps a model, in tokens, and what a token is in characters."""
 
     read_tokens: int = 0  # into the state
@@ -142,7 +142,7 @@ class Completer(Writer, Protocol):
         ...
 
     @property
-    def appetite(self) -> Appetite:
+    def workspace_budget(self) -> WorkspaceBudget:
         """How much of the workspace is worth giving it."""
         ...
 
@@ -182,7 +182,7 @@ class Scripted:
         others: Callable[[Context], Sequence[Sequence[Piece]]] = lambda context: (),
     ) -> None:
         self._script, self._others = script, others
-        self.appetite = Appetite()
+        self.workspace_budget = WorkspaceBudget()
         self.profile = Profile()
         self.runtime = "a script"
         self.advice = ""

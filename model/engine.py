@@ -16,22 +16,22 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
-from .completer import Appetite, Context, Ended, Piece, Sampling, Usage
+from .completer import Context, Ended, Piece, Sampling, Usage, WorkspaceBudget
 from .errors import ModelFolderError
-from .folder.appetite import read_appetite
-from .folder.folder import read_config, tokenizer_path
-from .memory import memory
+from .folder.files import read_config, tokenizer_path
+from .folder.workspace_budget import read_workspace_budget
+from .memory import mixing
 from .memory.archive import NO_FILES, Ids
-from .memory.memory import Trust
-from .networks.network import Network, is_finite
+from .memory.mixing import Trust
+from .networks.interface import Network, is_finite
+from .open_network import OpenNetwork, idle_gpu, open_network
 from .profile import Profile, read_profile
-from .reading.heads import Heads
+from .reading.open_text import Prompt, Reading
 from .reading.reader import Reader
-from .reading.reading import Prompt, Reading
-from .runtime import OpenNetwork, idle_gpu, open_network
-from .states.shelf import Remembered, StateShelf
+from .reading.workspace_part import WorkspacePart
+from .states.storage import Remembered, StateStorage
 from .states.store import Store, fingerprint
-from .tokens import fim
+from .tokens import layout
 from .tokens.chain import Chain
 from .tokens.tokenizer import Tokenizer
 from .writing.candidates import Every
@@ -39,14 +39,14 @@ from .writing.decoder import Decoder
 
 OPEN_TEXTS = 16
 DEFAULT_BUDGET_BYTES = 48 << 20
-COLD_UNREAD_TOKENS = fim.COLD_TOKENS  # with more than this unread, answer from nearby text
+COLD_UNREAD_TOKENS = layout.COLD_TOKENS  # with more than this unread, answer from nearby text
 WARM_TOKENS = 1024  # at most, of one reading ahead
 # Where there is a memory, P0 begins at a multiple of this and has once or twice as many tokens:
 # what stands farther above is recalled all the same, and a state that has read it too writes 433
 # of 2,400 lines exactly where this one writes 431.
 ABOVE_TOKENS = 256
 # A new workspace part is read first only if that delays the open file by no more than this.
-HEAD_FIRST_TOKENS = 2048
+WORKSPACE_FIRST_TOKENS = 2048
 ENOUGH_STATES = 8  # the landmarks of one prompt, and a few to come back to
 ROOM_FOR_TWO_STATES = 4  # with room for fewer, what is read of one layout is lost to the other
 
@@ -60,16 +60,16 @@ class Engine:
         tokenizer: Tokenizer,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         trust: Trust | None = None,
-        appetite: Appetite | None = None,
-        shelf: StateShelf | None = None,
+        workspace_budget: WorkspaceBudget | None = None,
+        storage: StateStorage | None = None,
         profile: Profile | None = None,
     ) -> None:
-        self.appetite = appetite or Appetite()
+        self.workspace_budget = workspace_budget or WorkspaceBudget()
         self.profile = profile or Profile()
         self.network = network
         self.tokenizer = tokenizer
-        self.reader = Reader(network, budget_bytes, shelf)
-        self._heads = Heads(tokenizer)
+        self.reader = Reader(network, budget_bytes, storage)
+        self._workspace_part = WorkspacePart(tokenizer)
         self.decoder = Decoder(self.reader, tokenizer, trust)
         self._readings: OrderedDict[str, Reading] = OrderedDict()
 
@@ -103,13 +103,15 @@ class Engine:
                 f"The weights in {folder} give no numbers to compute with (NaN or infinity); "
                 "download them again."
             )
-        shelf = None
+        storage = None
         if states:
-            name = fingerprint(folder, fim.LAYOUT, made.arithmetic)
-            shelf = StateShelf(Store(states, name), made)
-        trust = memory.read_trust(folder)
-        appetite = read_appetite(folder)
-        return cls(made, tokenizer, budget_bytes, trust, appetite, shelf, read_profile(folder))
+            name = fingerprint(folder, layout.LAYOUT, made.arithmetic)
+            storage = StateStorage(Store(states, name), made)
+        trust = mixing.read_trust(folder)
+        workspace_budget = read_workspace_budget(folder)
+        return cls(
+            made, tokenizer, budget_bytes, trust, workspace_budget, storage, read_profile(folder)
+        )
 
     @property
     def runtime(self) -> str:
@@ -158,17 +160,17 @@ class Engine:
         if not self.reader.room:  # then nothing of it would be kept, and reading would never end
             return Usage()
         reading = self._reading(context)
-        if not self._heads.tokenise(context.around, stop):
+        if not self._workspace_part.tokenise(context.around, stop):
             return Usage(tokens_left=1, tokenise_ms=_ms_since(began))
         waiting = self._prompts_to_read(context, reading)
         usage = Usage(tokenise_ms=_ms_since(began))
         while waiting and usage.tokens_read < WARM_TOKENS and not stop.is_set():
-            head, prompt = waiting[0]
+            workspace, prompt = waiting[0]
             reached, usage = self._read(prompt, usage, stop, WARM_TOKENS - usage.tokens_read)
-            self.reader.shelve(prompt, context.around.workspace)
+            self.reader.store(prompt, context.around.workspace)
             if reached is None:
                 break
-            reading.head = head
+            reading.workspace = workspace
             reading.ready = prompt.chain.name(prompt.chain.length)
             waiting.pop(0)
         above = waiting[0][1].above if waiting else prompt.above
@@ -178,9 +180,9 @@ class Engine:
     def forget(self, files: Collection[str]) -> None:
         """See `Completer`."""
         self.reader.forget(files)
-        self._heads.forget(files)
+        self._workspace_part.forget(files)
         for path, reading in list(self._readings.items()):
-            reading.head = None  # chains remember what they were last gone on with
+            reading.workspace = None  # chains remember what they were last gone on with
             if reading.file in files:
                 del self._readings[path]
 
@@ -197,11 +199,11 @@ class Engine:
         """What is to be read before writing: a cold layout if the whole one would take long."""
         began = time.perf_counter()
         reading = self._reading(context)
-        head = reading.head or self._known_head(context)
-        prompt = self._prompt(context, reading, head, fim.LONGEST_TOKENS)
+        workspace = reading.workspace or self._known_workspace(context)
+        prompt = self._prompt(context, reading, workspace, layout.LONGEST_TOKENS)
         cold = self.reader.unread(prompt) > COLD_UNREAD_TOKENS
         seen = self._seen(reading)
-        others = self._heads.archive(context.around) if self.decoder.trust else NO_FILES
+        others = self._workspace_part.archive(context.around) if self.decoder.trust else NO_FILES
         prompt = self._cold_prompt(context, reading) if cold else prompt
         prompt = replace(prompt, seen=seen, others=others)
         return prompt, Usage(cold=cold, tokens_above=prompt.above, tokenise_ms=_ms_since(began))
@@ -211,49 +213,51 @@ class Engine:
 
         While that is far away, the text is read after what stood before it until now.
         """
-        wanted = self._heads.chain(context.around.read)
-        last = wanted, self._prompt(context, reading, wanted, fim.LONG_TOKENS)
+        wanted = self._workspace_part.chain(context.around.read)
+        last = wanted, self._prompt(context, reading, wanted, layout.LONG_TOKENS)
         if self.reader.room < ROOM_FOR_TWO_STATES:
             return [last]
-        now = reading.head or self._known_head(context)
+        now = reading.workspace or self._known_workspace(context)
         if now is wanted:
             return [last]
-        first = now, self._prompt(context, reading, now, fim.LONG_TOKENS)
+        first = now, self._prompt(context, reading, now, layout.LONG_TOKENS)
         name = first[1].chain.name(first[1].chain.length)
         unread = self.reader.unread(first[1])
         if unread <= COLD_UNREAD_TOKENS:
             reading.ready = name
-        far = self.reader.unread(last[1]) > unread + HEAD_FIRST_TOKENS
+        far = self.reader.unread(last[1]) > unread + WORKSPACE_FIRST_TOKENS
         # Once only: where memory is small they push each other out, for ever.
         return [first, last] if far and reading.ready != name else [last]
 
-    def _known_head(self, context: Context) -> Chain:
+    def _known_workspace(self, context: Context) -> Chain:
         """The longest beginning of the wanted workspace part that has been read."""
-        wanted = self._heads.chain(context.around.read)
+        wanted = self._workspace_part.chain(context.around.read)
         known = self.reader.known(wanted)
         return next(link for link in wanted.links() if link.length <= known or not link.parent)
 
-    def _prompt(self, context: Context, reading: Reading, head: Chain, longest: int) -> Prompt:
+    def _prompt(self, context: Context, reading: Reading, workspace: Chain, longest: int) -> Prompt:
         prefix = reading.prefix
-        place = fim.place_anchor(prefix.text, prefix.ends[: prefix.settled])
+        place = layout.place_anchor(prefix.text, prefix.ends[: prefix.settled])
         anchor = reading.anchor("warm", longest, place)
         start = max(0, anchor // ABOVE_TOKENS - 1) * ABOVE_TOKENS if self.decoder.trust else 0
-        return self._laid_out(context, reading, head, start, anchor - start, fim.SUFFIX_TOKENS)
+        return self._laid_out(
+            context, reading, workspace, start, anchor - start, layout.SUFFIX_TOKENS
+        )
 
     def _cold_prompt(self, context: Context, reading: Reading) -> Prompt:
         """Nothing but the nearest text; its start stands still while the user types on."""
-        suffix_tokens = fim.COLD_TOKENS // 4
-        first = max(0, reading.prefix.settled - (fim.COLD_TOKENS - suffix_tokens))
+        suffix_tokens = layout.COLD_TOKENS // 4
+        first = max(0, reading.prefix.settled - (layout.COLD_TOKENS - suffix_tokens))
         ends = reading.prefix.ends
-        place = fim.boundary(ends, ends[first - 1]) if first else 0
-        start = reading.anchor("cold", fim.COLD_TOKENS, place)
-        return self._laid_out(context, reading, self._heads.root, start, 0, suffix_tokens)
+        place = layout.boundary(ends, ends[first - 1]) if first else 0
+        start = reading.anchor("cold", layout.COLD_TOKENS, place)
+        return self._laid_out(context, reading, self._workspace_part.root, start, 0, suffix_tokens)
 
     def _laid_out(
         self,
         context: Context,
         reading: Reading,
-        head: Chain,
+        workspace: Chain,
         start: int,
         anchor: int,
         suffix_tokens: int,
@@ -261,29 +265,29 @@ class Engine:
         """The layout of the settled tokens from `start` on, with so much of the suffix."""
         prefix, markers = reading.prefix, self.tokenizer.markers
         suffix = reading.suffix(suffix_tokens)
-        tokens, marks = fim.anchored(markers, prefix.ids[start : prefix.settled], anchor, suffix)
+        tokens, marks = layout.anchored(markers, prefix.ids[start : prefix.settled], anchor, suffix)
         tokens[marks[0] : marks[0]] = named = reading.named
         marks = (marks[0], *(mark + len(named) for mark in marks[1:]))
-        chain = head  # which has the [bos] that `anchored` puts first
+        chain = workspace  # which has the [bos] that `anchored` puts first
         for first, end in pairwise((*marks, len(tokens))):
-            chain = chain.then(tokens[first:end], reading.file if chain is head else "")
-        above = head.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
+            chain = chain.then(tokens[first:end], reading.file if chain is workspace else "")
+        above = workspace.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
         saved = max(0, reading.saved_tokens(context.around.saved_chars) - start)
-        named_until = head.length + len(named) + (markers.pre is not None)
+        named_until = workspace.length + len(named) + (markers.pre is not None)
         durable = min(named_until + saved, above) if saved else 0
-        durable = max(durable, head.length)
-        return Prompt(chain, prefix.tail, memory.NOTHING, head.length, above, durable)
+        durable = max(durable, workspace.length)
+        return Prompt(chain, prefix.tail, mixing.NOTHING, workspace.length, above, durable)
 
     def _seen(self, reading: Reading) -> Ids:
         """What the memory may recall: the whole window, however little is read of it."""
-        settled, suffix = reading.prefix.settled, reading.suffix(fim.SUFFIX_TOKENS)
-        tokens, _ = fim.anchored(self.tokenizer.markers, reading.prefix.ids[:settled], 0, suffix)
+        settled, suffix = reading.prefix.settled, reading.suffix(layout.SUFFIX_TOKENS)
+        tokens, _ = layout.anchored(self.tokenizer.markers, reading.prefix.ids[:settled], 0, suffix)
         return self._past(tokens)
 
     def _past(self, tokens: Sequence[int]) -> Ids:
         if self.decoder.trust is None:
-            return memory.NOTHING
-        return memory.history(tokens, self.tokenizer.markers)
+            return mixing.NOTHING
+        return mixing.history(tokens, self.tokenizer.markers)
 
     def _reading(self, context: Context) -> Reading:
         """The reading of the context's text, brought up to its cursor."""

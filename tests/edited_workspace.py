@@ -17,36 +17,36 @@ from awkward_code import code
 from stateline.model import engine
 from stateline.model.completer import Context, Neighbour, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
-from stateline.model.memory import memory
-from stateline.model.reading import reader, reading
+from stateline.model.memory import mixing
+from stateline.model.reading import open_text, reader
+from stateline.model.reading.open_text import Prompt, shown_path
 from stateline.model.reading.reader import Read, Reader
-from stateline.model.reading.reading import Prompt, shown_path
-from stateline.model.secrets.secrets import masked
+from stateline.model.secrets.masking import masked
 from stateline.model.states import checkpoints
 from stateline.model.states.checkpoints import Place
-from stateline.model.states.shelf import Remembered, StateShelf
 from stateline.model.states.statefolder import entries
+from stateline.model.states.storage import Remembered, StateStorage
 from stateline.model.states.store import Store
-from stateline.model.tokens import fim, tokenizer
+from stateline.model.tokens import layout, tokenizer
 from stateline.model.tokens.chain import Chain
 from tiny_model import ours, tiny_network
 
 SMALL = (
-    (fim, {"WINDOW_CHARS": 480, "SUFFIX_TOKENS": 12, "SUFFIX_CHARS": 60, "COLD_TOKENS": 32}),
-    (fim, {"ANCHOR_LINES": 2, "ANCHOR_TOKENS": 32, "LONG_TOKENS": 24, "LONGEST_TOKENS": 64}),
+    (layout, {"WINDOW_CHARS": 480, "SUFFIX_TOKENS": 12, "SUFFIX_CHARS": 60, "COLD_TOKENS": 32}),
+    (layout, {"ANCHOR_LINES": 2, "ANCHOR_TOKENS": 32, "LONG_TOKENS": 24, "LONGEST_TOKENS": 64}),
     (checkpoints, {"GRID_TOKENS": 8}),
     (reader, {"GRID_TOKENS": 8, "BACK_TOKENS": 4, "WORKSPACE_GRID_TOKENS": 32}),
     (reader, {"STORED_GRID_TOKENS": 16, "LEAST_STORED_TOKENS": 8}),
-    (engine, {"COLD_UNREAD_TOKENS": 64, "WARM_TOKENS": 40, "HEAD_FIRST_TOKENS": 64}),
+    (engine, {"COLD_UNREAD_TOKENS": 64, "WARM_TOKENS": 40, "WORKSPACE_FIRST_TOKENS": 64}),
     (engine, {"OPEN_TEXTS": 2}),
-    (reading, {"ANCHORS": 3}),
+    (open_text, {"ANCHORS": 3}),
     (tokenizer, {"_LONGEST_TAIL_CHARS": 24, "_WHOLE_TAIL_CHARS": 96}),
 )
 FOLDER = "/project/"
 OPEN = ("a.py", "b.py", "c.py")
 CLOSED = ("d.py", "e.py", "f.py")
 FINGERPRINT = "0123456789abcdef" * 2
-TRUST = memory.Trust(np.full(memory.SHAPE, 0.9))
+TRUST = mixing.Trust(np.full(mixing.SHAPE, 0.9))
 
 
 def word(file: str) -> str:
@@ -150,8 +150,8 @@ class Workspace:
 class CheckedReader(Reader):
     """Compares every state that it hands out with one that was computed from nothing."""
 
-    def __init__(self, budget_bytes: int, shelf: StateShelf) -> None:
-        super().__init__(network(), budget_bytes, shelf)
+    def __init__(self, budget_bytes: int, storage: StateStorage) -> None:
+        super().__init__(network(), budget_bytes, storage)
         self.context = Context("", 0, "")
         self.forgotten: set[str] = set()
         self.prompts: list[Prompt] = []  # since the context was set
@@ -189,10 +189,10 @@ def check_prompt(prompt: Prompt, context: Context) -> None:
     named = ours().named(shown_path(context))
     before, after = parts(prompt, named)
     above = ours().decode(before) + prompt.tail
-    start = fim.window_start(text, offset)
+    start = layout.window_start(text, offset)
     check_shown(above, text, max(start, offset - len(above)), offset)
     below = ours().decode(after).rstrip("\ufffd")  # it may be cut inside a character
-    first = fim.suffix_start(text, offset)
+    first = layout.suffix_start(text, offset)
     check_shown(below, text, first, first + len(below))
     if len(above) == offset - start:
         assert ours().encode(above)[: len(before)] == before
@@ -218,7 +218,7 @@ def check_forgotten(prompt: Prompt, forgotten: set[str]) -> None:
 
 def durable_names(prompt: Prompt, context: Context) -> set[bytes]:
     """Of the beginnings that hold nothing but what stands on the disk."""
-    tokens, start = flat(prompt.chain), fim.window_start(context.text, context.offset)
+    tokens, start = flat(prompt.chain), layout.window_start(context.text, context.offset)
     named = ours().named(shown_path(context))
     own, _ = parts(prompt, named)
     begun = prompt.workspace + len(named) + 1
@@ -244,9 +244,9 @@ class CheckedEngine:
 
     def start(self, budget_bytes: int) -> None:
         """A new process, so to speak."""
-        shelf = StateShelf(Store(self.folder, FINGERPRINT), network())
+        storage = StateStorage(Store(self.folder, FINGERPRINT), network())
         self.engine = Engine(network(), ours(), budget_bytes, TRUST)
-        self.engine.reader = self.reader = CheckedReader(budget_bytes, shelf)
+        self.engine.reader = self.reader = CheckedReader(budget_bytes, storage)
         self.reader.forgotten = self.forgotten
 
     @property
@@ -265,7 +265,7 @@ class CheckedEngine:
         assert expected.startswith(written)
         assert written == expected or stop.is_set()
         unread = usage.tokens_read - len(prompt.tail.encode())
-        assert unread <= (2 * fim.COLD_TOKENS if usage.cold else engine.COLD_UNREAD_TOKENS)
+        assert unread <= (2 * layout.COLD_TOKENS if usage.cold else engine.COLD_UNREAD_TOKENS)
         return written, usage
 
     def warm(self, context: Context, stop: Event) -> Usage:

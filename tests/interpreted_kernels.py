@@ -20,7 +20,7 @@ from stateline.model.networks.torch.kernels_ssd import (
     scan_in_chunks,
 )
 from stateline.model.networks.torch.mamba2 import Mamba2
-from stateline.model.training.run import crew
+from stateline.model.training.run import workers
 
 CPU = torch.device("cpu")
 CONFIG = Mamba2Config(
@@ -58,8 +58,8 @@ def training(chunk: int) -> dict[str, float]:
         model = model_with(kernels)
         torch.manual_seed(1)
         tokens = torch.randint(CONFIG.vocab_size, (2, 12))
-        states = tuple(torch.randn_like(t) * 0.3 for t in crew._flat(model.zero_state(2)))
-        loss, after = crew.loss_of(model, tokens, states, torch.tensor([1.0, 0.0]))
+        states = tuple(torch.randn_like(t) * 0.3 for t in workers._flat(model.zero_state(2)))
+        loss, after = workers.loss_of(model, tokens, states, torch.tensor([1.0, 0.0]))
         loss.backward()
         found.append(([loss], [p.grad for p in model.parameters()], list(after)))
     (loss, gradients, states), theirs = found
@@ -84,9 +84,11 @@ def splits(chunk: int) -> float:
         for part in tokens.split(sizes, dim=1):
             some, now = model(part, now)
             logits.append(some)
-        ours = [torch.cat(logits, 1), *crew._flat(now)]
-        worst = max(worst, apart(ours, [expected, *crew._flat(state)]))
-    assert all(map(torch.equal, crew._flat(start), crew._flat(kept))), "a state given was changed"
+        ours = [torch.cat(logits, 1), *workers._flat(now)]
+        worst = max(worst, apart(ours, [expected, *workers._flat(state)]))
+    assert all(map(torch.equal, workers._flat(start), workers._flat(kept))), (
+        "a state given was changed"
+    )
     return worst
 
 

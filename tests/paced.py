@@ -11,7 +11,7 @@ from stateline.lsp_server.edit.documents import Snapshot
 from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
 from stateline.lsp_server.edit.settings import Settings
 from stateline.lsp_server.suggestions.session import Session
-from stateline.model.completer import Appetite, Piece, Scripted, Usage
+from stateline.model.completer import Piece, Scripted, Usage, WorkspaceBudget
 from stateline.model.profile import Profile
 
 AUTOMATIC, INVOKED = Trigger.AUTOMATIC, Trigger.INVOKED
@@ -29,7 +29,7 @@ class Paced:
     def __init__(self, *scripts):
         self.scripts = [[each if isinstance(each, Piece) else Piece(each, 1.0) for each in script]
                         for script in scripts]  # fmt: skip
-        self.appetite, self.profile = Appetite(), Profile()
+        self.workspace_budget, self.profile = WorkspaceBudget(), Profile()
         self.asked, self.stops, self.warmed = [], [], []
         self.taken = 0
         self._may, self._waits = threading.Semaphore(0), threading.Semaphore(0)

@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 
-from stateline.lsp_server.server import server
+from stateline.lsp_server.server import features
 from stateline.model.completer import Piece, Scripted
 from stateline.model.errors import ModelFolderError
 
@@ -49,8 +49,8 @@ def main():
     scripts = {"knows": knows, "doubts": doubts, "broods": broods, "dies": dies}
     script = scripts.get(sys.argv[1], lambda context: [])
     opened = broken if sys.argv[1] == "broken" else lambda folder, **options: Scripted(script)
-    server.open_completer = opened
-    server.create_server().start_io()
+    features.open_completer = opened
+    features.create_server().start_io()
 
 
 if __name__ == "__main__":

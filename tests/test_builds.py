@@ -207,7 +207,7 @@ def test_all_of_it_runs_on_such_a_processor(tmp_path, packages):
 def test_on_one_core_there_is_one_thread():
     program = (
         "from stateline.model import PRETRAINED;"
-        "from stateline.model.folder.folder import read_config;"
+        "from stateline.model.folder.files import read_config;"
         "from stateline.model.networks.native.native_network import NativeNetwork;"
         "print(NativeNetwork.load(PRETRAINED, read_config(PRETRAINED)).runtime)"
     )

@@ -23,7 +23,7 @@ from stateline.lsp_server.workspace.cache import cache_folder, states_folder
 from stateline.lsp_server.workspace.project import Project
 from stateline.model import PRETRAINED
 from stateline.model.engine import Engine
-from stateline.model.memory import memory
+from stateline.model.memory import mixing
 from stateline.model.states.statefolder import entries
 from tiny_model import tiny_folder
 from workspace_project import write
@@ -97,7 +97,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(session_module, "IDLE_S", 0.0)
     monkeypatch.setattr(neighbourhood, "SETTLED_S", 0.0)
     folder = tiny_folder(tmp_path / "model")
-    shutil.copy(PRETRAINED / memory.FILE, folder)
+    shutil.copy(PRETRAINED / mixing.FILE, folder)
     write(tmp_path / "work", FILES)
     return tmp_path / "work", folder
 

@@ -11,7 +11,7 @@ from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Ended, Piece, Sampling, Usage
 from stateline.model.engine import Engine
 from stateline.model.networks.native.native_library import library
-from stateline.model.states.shelf import Remembered
+from stateline.model.states.storage import Remembered
 from stateline.model.writing.candidates import LEAST_PROBABILITY, Candidates, Every
 from stateline.model.writing.sampling import Vocabulary, choose, ranked
 from stateline.model.writing.writing import Writing

@@ -274,8 +274,8 @@ def test_forgetting_a_file_drops_all_that_has_read_it():
 # The disk.
 
 
-class Shelved:
-    """A shelf with these states."""
+class Stored:
+    """A storage with these states."""
 
     def __init__(self, **states: State) -> None:
         self.states = {bytes.fromhex(name): state for name, state in states.items()}
@@ -287,12 +287,12 @@ class Shelved:
         return self.states.get(name)
 
 
-def test_what_is_not_in_memory_may_be_on_the_shelf():
+def test_what_is_not_in_memory_may_be_on_the_disk():
     chain = Chain(range(10))
-    shelf = Shelved(**{chain.name(3).hex(): State("shelved")})
-    checkpoints: Checkpoints[State] = Checkpoints(100, shelf)
+    storage = Stored(**{chain.name(3).hex(): State("stored")})
+    checkpoints: Checkpoints[State] = Checkpoints(100, storage)
     assert checkpoints.nearest(Chain(range(2))) is None
-    assert checkpoints.nearest(chain) == Found(3, State("shelved"))
-    shelf.states.clear()  # it is in memory now
-    assert checkpoints.nearest(chain) == Found(3, State("shelved"))
+    assert checkpoints.nearest(chain) == Found(3, State("stored"))
+    storage.states.clear()  # it is in memory now
+    assert checkpoints.nearest(chain) == Found(3, State("stored"))
     assert checkpoints.nearest(Chain([5, 6, 7])) is None

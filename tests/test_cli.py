@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.commands.place import _request
+from stateline.lsp_server.commands.complete import _request
 from stateline.lsp_server.commands.verbs import app
 from stateline.model import PRETRAINED
 from typer.testing import CliRunner

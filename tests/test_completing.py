@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from lsprotocol import types
 from stateline.lsp_server.edit.requests import Suggestion
+from stateline.lsp_server.server.features import create_server
 from stateline.lsp_server.server.messages import STREAM, StreamParams
-from stateline.lsp_server.server.server import create_server
 
 URI = "file:///a.py"
 

@@ -13,13 +13,13 @@ from stateline.model.completer import Context, Ended, Piece, Sampling, Surroundi
 from stateline.model.engine import ABOVE_TOKENS, Engine
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.config import Mamba2Config
-from stateline.model.memory import memory
+from stateline.model.memory import mixing
 from stateline.model.networks.native import native_network
 from stateline.model.networks.torch.mamba2 import Mamba2
 from stateline.model.networks.torch.torch_network import TorchNetwork
-from stateline.model.reading.reading import Prompt
+from stateline.model.reading.open_text import Prompt
 from stateline.model.states.checkpoints import Checkpoints
-from stateline.model.tokens import fim
+from stateline.model.tokens import layout
 from stateline.model.tokens.tokenizer import Tokenizer
 from tiny_model import tiny_folder
 
@@ -88,7 +88,7 @@ def test_typing_reads_only_what_is_new(engine: Engine):
     text = source(3_000)
     _, first = ask(engine, text + "█")
     read_all(engine, Context(text, len(text), "a.py"))
-    assert first.tokens_read > fim.COLD_TOKENS // 2
+    assert first.tokens_read > layout.COLD_TOKENS // 2
     for typed in ("x", "x =", "x = f", "x = foo", "x = foo(", "x = foo(a"):
         _, usage = ask(engine, text + typed + "█")
         assert usage.tokens_read <= 8
@@ -124,11 +124,11 @@ def test_a_cold_answer_reads_little_and_warming_makes_up(engine: Engine):
     text = source(11_000)
     _, usage = ask(engine, text + "█")
     assert usage.cold
-    assert usage.tokens_read <= fim.COLD_TOKENS + 16
+    assert usage.tokens_read <= layout.COLD_TOKENS + 16
     _, again = ask(engine, text + "x█")
     assert again.cold
     assert again.tokens_read <= 8, "typing on while cold must not read the nearby text again"
-    assert read_all(engine, Context(text + "x", len(text) + 1, "a.py")) > fim.COLD_TOKENS
+    assert read_all(engine, Context(text + "x", len(text) + 1, "a.py")) > layout.COLD_TOKENS
     _, warm = ask(engine, text + "xy█")
     assert not warm.cold
     assert warm.tokens_read <= 8
@@ -137,7 +137,7 @@ def test_a_cold_answer_reads_little_and_warming_makes_up(engine: Engine):
 @pytest.fixture
 def trusting(engine: Engine) -> Engine:
     """With a memory that says more than the random model does."""
-    engine.decoder.trust = memory.Trust(np.full(memory.SHAPE, 0.9))
+    engine.decoder.trust = mixing.Trust(np.full(mixing.SHAPE, 0.9))
     return engine
 
 
@@ -163,7 +163,7 @@ def test_the_memory_of_a_cold_answer_is_the_whole_windows(trusting: Engine):
 
 
 def laid_out(engine: Engine, context: Context) -> Prompt:
-    return engine._prompt(context, engine._reading(context), engine._heads.root, 512)
+    return engine._prompt(context, engine._reading(context), engine._workspace_part.root, 512)
 
 
 def test_a_model_with_a_memory_reads_no_more_above_its_anchor_than_helps(trusting: Engine):

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from stateline.model.memory import memory
-from stateline.model.memory.memory import Trust
+from stateline.model.memory import mixing
+from stateline.model.memory.mixing import Trust
 from stateline.model.networks.torch.torch_network import torch_model
-from stateline.model.tokens import fim
+from stateline.model.tokens import layout
 from stateline.model.training.corpus.corpus import SourceFile
 from stateline.model.training.judging.cursors import Cursor, rest_of_line
 from stateline.model.training.judging.layouts import (
@@ -57,7 +57,7 @@ def test_only_the_target_counts_wherever_the_reading_is_split(monkeypatch, chunk
 def test_the_memory_counts_like_the_model(monkeypatch, chunk: int):
     """However the reading is split, what was recalled is worth the same, and it is worth a lot."""
     trusting = tiny_engine()
-    trusting.decoder.trust = Trust(np.full(memory.SHAPE, 0.5))
+    trusting.decoder.trust = Trust(np.full(mixing.SHAPE, 0.5))
     ids = trusting.tokenizer.encode(TEXT * 3)
     monkeypatch.setattr("stateline.model.training.judging.likelihood.CHUNK_TOKENS", chunk)
     whole = nats_of(trusting, TEXT * 3)
@@ -100,7 +100,7 @@ def test_a_prefix_changes_the_loss_and_a_short_project_is_read_whole():
 
 def test_what_is_read_and_what_is_recalled_are_told_apart():
     trusting = tiny_engine()
-    trusting.decoder.trust = Trust(np.full(memory.SHAPE, 0.5))
+    trusting.decoder.trust = Trust(np.full(mixing.SHAPE, 0.5))
     none, some = workspace_nats(trusting, Target(tuple(FILES[:2]), FILES[2]))[:2]
     alone = workspace_nats(ENGINE, Target(tuple(FILES[:2]), FILES[2]))
     assert (none.read, some.read) == (alone[0].read, alone[1].read), "the memory is off"
@@ -150,4 +150,4 @@ def test_a_cold_answer_reads_no_more_than_it_may(monkeypatch):
     markers = 4 + len(ENGINE.tokenizer.named("a.py"))
     assert all(n <= most + markers for n, most in zip(seen, COLD_TOKENS, strict=True))
     assert seen == sorted(seen, reverse=True)
-    assert seen[-1] > fim.COLD_TOKENS // 2
+    assert seen[-1] > layout.COLD_TOKENS // 2

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 import awkward_code
 import pytest
 import tiny_model
-from stateline.model.tokens import fim
+from stateline.model.tokens import layout
 from stateline.model.training.corpus.corpus import SourceFile
 from stateline.model.training.run.examples import Lane, Mix, block_end, runs_of
 
@@ -133,8 +133,8 @@ def test_a_hole_taken_apart_is_the_text_of_the_file(text: str):
             assert ended or not suffix
             if not ended:
                 continue
-            if len(suffix) < fim.SUFFIX_TOKENS:
-                assert after == text[at : at + fim.SUFFIX_CHARS].encode()
+            if len(suffix) < layout.SUFFIX_TOKENS:
+                assert after == text[at : at + layout.SUFFIX_CHARS].encode()
             read = at + len(after.decode(errors="ignore"))
             line = text.find("\n", read)
             at = len(text) if line < 0 else line + 1
@@ -193,7 +193,7 @@ def test_anchors_stand_at_most_so_far_from_the_end():
     cursor_tokens = 256  # at most so many characters, hence tokens, are left to be written
     for mix in (ONLY_HOLES, replace(ONLY_HOLES, anchor_at_start=1.0)):
         below = [len(near) for _, _, near, _ in some_holes(mix)]
-        assert max(below) <= fim.LONGEST_TOKENS + cursor_tokens
+        assert max(below) <= layout.LONGEST_TOKENS + cursor_tokens
         assert max(below) > 100
 
 

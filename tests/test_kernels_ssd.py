@@ -21,7 +21,7 @@ from stateline.model.networks.torch.kernels_ssd import (
     few,
 )
 from stateline.model.networks.torch.mamba2 import Mamba2
-from stateline.model.training.run import crew
+from stateline.model.training.run import workers
 
 ROOT = Path(__file__).parent.parent
 INSTALLED = ROOT / "build" / "kernels"
@@ -166,10 +166,10 @@ def test_compiled_and_in_half_precision_the_direction_of_training_is_the_same(mo
     for kernels in (TORCH, kernels_ssd.compiled(around(scan))):
         torch.manual_seed(0)
         model = Mamba2(config, kernels)
-        states = crew._flat(model.zero_state(2))
+        states = workers._flat(model.zero_state(2))
         tokens = torch.randint(40, (2, 33))
         with torch.autocast("cpu", torch.bfloat16, enabled=kernels is not TORCH):
-            loss, after = crew.loss_of(model, tokens, states, torch.ones(2))
+            loss, after = workers.loss_of(model, tokens, states, torch.ones(2))
         loss.backward()
         gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
         assert {t.dtype for t in (*after, gradient, loss)} == {torch.float32}

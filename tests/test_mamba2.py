@@ -4,7 +4,7 @@ import pytest
 import torch
 from stateline.model.folder.config import Mamba2Config
 from stateline.model.networks.torch.mamba2 import Mamba2
-from stateline.model.networks.torch.state import RecurrentState
+from stateline.model.networks.torch.torch_state import RecurrentState
 
 
 def tiny(**changes) -> Mamba2Config:

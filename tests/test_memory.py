@@ -13,10 +13,10 @@ from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.config import Mamba2Config
 from stateline.model.languages import PYTHON, TYPESCRIPT
-from stateline.model.memory import memory
+from stateline.model.memory import mixing
 from stateline.model.memory.archive import NO_FILES, Archive, Ids
 from stateline.model.memory.match import Match
-from stateline.model.memory.memory import Recalled, Trust, history, mixed, read_trust, recalled
+from stateline.model.memory.mixing import Recalled, Trust, history, mixed, read_trust, recalled
 from stateline.model.networks.torch.mamba2 import Mamba2
 from stateline.model.networks.torch.torch_network import TorchNetwork
 from stateline.model.tokens.tokenizer import Markers, Tokenizer
@@ -28,7 +28,7 @@ BOS, PRE, SUF, MID, EOM, FILE = range(6)
 MARKERS = Markers(BOS, PRE, SUF, MID, EOM, FILE)
 NONE = Markers(None, None, None, None, None, None)
 VOCABULARY = 12
-EVEN = Trust(np.full(memory.SHAPE, 0.5))
+EVEN = Trust(np.full(mixing.SHAPE, 0.5))
 
 tokens = st.lists(st.integers(6, VOCABULARY - 1), max_size=60)
 prompts = st.lists(st.integers(0, VOCABULARY - 1), max_size=60)
@@ -52,7 +52,7 @@ def found(ids: list[int], markers: Markers = MARKERS) -> tuple[dict[int, float],
 
 def naive(ids: list[int]) -> tuple[dict[int, float], int] | None:
     """The same of text without markers, by trying every place and every length."""
-    for length in range(min(len(ids) - 1, memory.LONGEST_TOKENS), 0, -1):
+    for length in range(min(len(ids) - 1, mixing.LONGEST_TOKENS), 0, -1):
         ends = [i for i in range(length, len(ids)) if ids[i - length : i] == ids[-length:]]
         after = [ids[i] for i in ends]
         if after:
@@ -86,7 +86,7 @@ def test_it_recalls_what_a_search_by_hand_finds(ids: list[int]):
 def test_other_files_are_searched_as_if_they_stood_before(files: list[list[int]], ids: list[int]):
     own = history(ids, NONE)
     parts = [part for text in files for part in (np.array(text, np.int32), own[:1])]
-    joint = recall(np.concatenate([own[: memory.LONGEST_TOKENS], *parts, own]))
+    joint = recall(np.concatenate([own[: mixing.LONGEST_TOKENS], *parts, own]))
     apart = recall(own, Archive(files))
     assert (joint is None) == (apart is None)
     if joint and apart:
@@ -121,7 +121,7 @@ def test_a_draft_is_what_followed_at_the_latest_place():
 
 def test_a_match_is_at_most_so_long():
     ids = list(range(6, 12)) * 12
-    assert found(ids) == ({6: 1.0}, memory.LONGEST_TOKENS)
+    assert found(ids) == ({6: 1.0}, mixing.LONGEST_TOKENS)
 
 
 def test_what_the_anchor_parted_is_one_text():
@@ -200,7 +200,7 @@ def test_without_weight_or_memory_the_model_speaks_alone():
     raw = some_logits()
     recalled = recall(history([6, 7, 6], NONE))
     assert np.array_equal(mixed(raw, None, EVEN, EOM), raw)
-    assert np.array_equal(mixed(raw, recalled, Trust(np.zeros(memory.SHAPE)), EOM), raw)
+    assert np.array_equal(mixed(raw, recalled, Trust(np.zeros(mixing.SHAPE)), EOM), raw)
 
 
 @pytest.mark.parametrize(
@@ -208,23 +208,23 @@ def test_without_weight_or_memory_the_model_speaks_alone():
     [(1, 0.0, (0, 0)), (2, 0.1, (1, 1)), (6, 0.98, (4, 6)), (9, 0.09, (5, 0)), (16, 0.5, (7, 3))],
 )
 def test_a_bound_belongs_to_the_cell_above(length, confidence, cell):
-    weights = np.zeros(memory.SHAPE)
+    weights = np.zeros(mixing.SHAPE)
     weights[cell] = 0.25
     assert Trust(weights).weight(length, confidence) == 0.25
 
 
 def test_tables_by_size_are_one(tmp_path: Path):
-    by_size = [np.full(memory.SHAPE, weight) for weight in (0.2, 0.6)]
-    (tmp_path / memory.FILE).write_text(json.dumps(np.stack(by_size).tolist()))
+    by_size = [np.full(mixing.SHAPE, weight) for weight in (0.2, 0.6)]
+    (tmp_path / mixing.FILE).write_text(json.dumps(np.stack(by_size).tolist()))
     trust = read_trust(tmp_path)
     assert trust is not None
-    assert trust.weights == pytest.approx(np.full(memory.SHAPE, 0.4))
+    assert trust.weights == pytest.approx(np.full(mixing.SHAPE, 0.4))
 
 
 def test_the_table_is_kept_beside_the_model(tmp_path: Path):
     assert read_trust(tmp_path) is None
-    weights = np.random.default_rng(0).uniform(0, memory.MOST_WEIGHT, memory.SHAPE).round(3)
-    memory.write_trust(Trust(weights), tmp_path)
+    weights = np.random.default_rng(0).uniform(0, mixing.MOST_WEIGHT, mixing.SHAPE).round(3)
+    mixing.write_trust(Trust(weights), tmp_path)
     read = read_trust(tmp_path)
     assert read is not None
     assert (read.weights == weights).all()
@@ -239,15 +239,15 @@ def test_the_table_is_kept_beside_the_model(tmp_path: Path):
         "0.5",
         '{"weights": 1}',
         "[" * 100_000,
-        json.dumps(np.full(memory.SHAPE, 1.0).tolist()),
-        json.dumps(np.full(memory.SHAPE, -0.1).tolist()),
-        json.dumps(np.full(memory.SHAPE, float("nan")).tolist()),
-        json.dumps(np.full(memory.SHAPE[:1], 0.5).tolist()),
+        json.dumps(np.full(mixing.SHAPE, 1.0).tolist()),
+        json.dumps(np.full(mixing.SHAPE, -0.1).tolist()),
+        json.dumps(np.full(mixing.SHAPE, float("nan")).tolist()),
+        json.dumps(np.full(mixing.SHAPE[:1], 0.5).tolist()),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str):
-    (tmp_path / memory.FILE).write_text(text)
-    with pytest.raises(ModelFolderError, match=memory.FILE):
+    (tmp_path / mixing.FILE).write_text(text)
+    with pytest.raises(ModelFolderError, match=mixing.FILE):
         read_trust(tmp_path)
 
 
@@ -289,9 +289,9 @@ def test_a_model_that_knows_nothing_learns_to_trust_its_memory():
     engine = Engine(TorchNetwork(model), tokenizer)
     rows = recalled_in(engine, Sample(text))
     trust = weighed(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64))
-    assert trust.weights.shape == memory.SHAPE
-    assert trust.weight(memory.LONGEST_TOKENS, 0.0) > 0.9
-    assert trust.weight(memory.LONGEST_TOKENS, 1.0) == pytest.approx(0.3)  # was never so sure
+    assert trust.weights.shape == mixing.SHAPE
+    assert trust.weight(mixing.LONGEST_TOKENS, 0.0) > 0.9
+    assert trust.weight(mixing.LONGEST_TOKENS, 1.0) == pytest.approx(0.3)  # was never so sure
 
 
 def test_what_is_learned_from_is_what_the_engine_would_say():
@@ -305,8 +305,8 @@ def test_what_is_learned_from_is_what_the_engine_would_say():
         past = history([0, *ids[:i]], engine.tokenizer.markers)
         if (remembered := recall(past, Archive([engine.tokenizer.encode(other)]))) is not None:
             p = probabilities(said)
-            cell = memory.cell(remembered.length, p.max())
+            cell = mixing.cell(remembered.length, p.max())
             shares = dict(zip(remembered.tokens.tolist(), remembered.shares, strict=True))
-            place = cell[0] * memory.SHAPE[1] + cell[1]
+            place = cell[0] * mixing.SHAPE[1] + cell[1]
             told.append((p[token], shares.get(token, 0), place))
     assert rows == pytest.approx(np.array(told))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.config import Mamba2Config
 from stateline.model.folder.dialects import parse_config
-from stateline.model.folder.folder import read_config
+from stateline.model.folder.files import read_config
 from tiny_folders import MAMBA_SSM, MISTRAL, TINY, hugging_face, is_sentence, write_config
 
 HF = hugging_face(TINY)

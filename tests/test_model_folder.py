@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder import folder as model_folder
-from stateline.model.folder.folder import fingerprint, read_config, tokenizer_path, weight_files
+from stateline.model.folder import files as model_folder
+from stateline.model.folder.files import fingerprint, read_config, tokenizer_path, weight_files
 from tiny_folders import (
     TINY,
     hugging_face,

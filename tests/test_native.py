@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stateline.model import PRETRAINED
 from stateline.model.folder.config import Mamba2Config
-from stateline.model.folder.folder import read_config
+from stateline.model.folder.files import read_config
 from stateline.model.folder.weights import Stored, scale_shape
 from stateline.model.networks.native import native_library
 from stateline.model.networks.native.native_library import ISA_VARIABLE, library

@@ -190,11 +190,11 @@ def test_setup_again_changes_the_keys(nvim_with_ghost):
 
 
 SCRIPTED_MODEL = """
-from stateline.lsp_server import server
+from stateline.lsp_server.server import features
 from stateline.model.completer import Piece, Scripted
 pieces = [Piece(text, 0.9) for text in ("a, ", "b):", "\\n", "    return a + b", "\\n")]
-server.open_completer = lambda *_, **__: Scripted(lambda context: pieces)
-server.create_server().start_io()
+features.open_completer = lambda *_, **__: Scripted(lambda context: pieces)
+features.create_server().start_io()
 """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stateline.model.networks.network import Waypoint, is_state, state_bytes
+from stateline.model.networks.interface import Waypoint, is_state, state_bytes
 from stateline.model.networks.torch.torch_network import TorchNetwork, torch_model
 from tiny_model import tiny_config, tiny_folder, tiny_model, tiny_network
 
@@ -133,7 +133,7 @@ sys.modules["torch"] = None  # from here on importing it fails
 import numpy as np
 from stateline.model.completer import Context, Sampling, Surroundings
 from stateline.model.engine import Engine
-from stateline.model.networks.network import is_state, state_bytes
+from stateline.model.networks.interface import is_state, state_bytes
 from stateline.model.states.statefolder import entries
 
 

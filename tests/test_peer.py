@@ -16,7 +16,7 @@ from safetensors import safe_open
 from stateline.model.folder.config import Mamba2Config
 from stateline.model.folder.dialects import huggingface_config
 from stateline.model.networks.torch.quantize import save_quantized
-from stateline.model.tokens import fim
+from stateline.model.tokens import layout
 from stateline.model.tokens.tokenizer import Markers
 from stateline.model.training.run.vocabulary import train_vocabulary
 from tiny_folders import TINY, random_tensors, write_tiny
@@ -163,7 +163,7 @@ def test_a_place_holds_all_of_the_text_around_the_cursor():
     assert tokenizer.decode(at.suffix) == text[offset:]
     assert tokenizer.decode(at.prefix[at.line :]) == "last = (1 +"
     above = tokenizer.decode(at.prefix[: at.anchor])
-    assert above == "".join(lines[: 40 - fim.ANCHOR_LINES])
+    assert above == "".join(lines[: 40 - layout.ANCHOR_LINES])
 
 
 def test_an_anchor_stays_while_what_is_above_it_stands():
@@ -175,7 +175,7 @@ def test_an_anchor_stays_while_what_is_above_it_stands():
     assert place(tokenizer, longer, len(longer)).anchor > at.anchor
     changed = "x" + longer
     assert place(tokenizer, changed, len(changed), above).anchor > at.anchor
-    far = text + "more = 1\n" * fim.LONGEST_TOKENS
+    far = text + "more = 1\n" * layout.LONGEST_TOKENS
     assert place(tokenizer, far, len(far), above).anchor > at.anchor
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from stateline.lsp_server.client.client import Client
 from stateline.lsp_server.client.connection import Connection
-from stateline.lsp_server.server import priority
-from stateline.lsp_server.server.priority import LOW_NICE, take_priority
+from stateline.lsp_server.server import process
+from stateline.lsp_server.server.process import LOW_NICE, take_priority
 
 SCRIPTED_SERVER = Path(__file__).with_name("scripted_server.py")
 OURS = 0 if sys.platform == "win32" else os.getpriority(os.PRIO_PROCESS, 0)
@@ -21,7 +21,7 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="only Linux list
 
 def nice_after(words: str, program: str) -> int:
     """What a process of its own has in the end, started at the tests' own priority."""
-    code = f"import os; from stateline.lsp_server.server.priority import take_priority; {program}"
+    code = f"import os; from stateline.lsp_server.server.process import take_priority; {program}"
     code += f"; take_priority({words!r}); print(os.getpriority(os.PRIO_PROCESS, 0))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return int(done.stdout)
@@ -52,7 +52,7 @@ def test_where_it_cannot_be_had_the_log_says_so(monkeypatch, caplog):
     def refuse():
         raise PermissionError("not allowed here")
 
-    monkeypatch.setattr(priority, "_lower", refuse)
+    monkeypatch.setattr(process, "_lower", refuse)
     with caplog.at_level(logging.WARNING):
         take_priority("low")
     (said,) = caplog.messages

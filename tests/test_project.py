@@ -15,7 +15,7 @@ from stateline.lsp_server.workspace import project as module
 from stateline.lsp_server.workspace.neighbourhood import Neighbourhood
 from stateline.lsp_server.workspace.project import Project
 from stateline.lsp_server.workspace.workspace import Selection
-from stateline.model.completer import Appetite, Neighbour
+from stateline.model.completer import Neighbour, WorkspaceBudget
 
 PATIENCE_S = 30
 HOME = Path(os.path.abspath(os.sep)) / "work"
@@ -35,7 +35,7 @@ class Stub:
         self.may.set()
         self.touched, self.told, self.orders = [], [], []
 
-    def select(self, path, text, appetite, before, order=()):
+    def select(self, path, text, workspace_budget, before, order=()):
         self.orders.append(tuple(order))
         self.asked.set()
         assert self.may.wait(PATIENCE_S)
@@ -67,7 +67,7 @@ class Stub:
 
 
 async def renewed(around, uri):
-    await around.renew(uri, "text", Appetite())
+    await around.renew(uri, "text", WorkspaceBudget())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="paths of POSIX")
@@ -202,10 +202,10 @@ def request():
 
 
 def idle(stub, read):
-    async def appetite():
-        return Appetite()
+    async def workspace_budget():
+        return WorkspaceBudget()
 
-    return Idle(Neighbourhood(stub), appetite, read)
+    return Idle(Neighbourhood(stub), workspace_budget, read)
 
 
 def test_idle_reads_until_nothing_is_left_and_with_the_neighbours_at_last():

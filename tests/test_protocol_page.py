@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lsprotocol import types
 from stateline.lsp_server.server import messages
-from stateline.lsp_server.server.server import create_server
+from stateline.lsp_server.server.features import create_server
 
 PAGE = (Path(__file__).parent.parent / "docs" / "protocol.md").read_text(encoding="utf-8")
 TO_CLIENT = {messages.STATUS, messages.USAGE}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
 from stateline.model.completer import Context, Surroundings
-from stateline.model.reading.reading import ANCHORS, Reading, shown_path
-from stateline.model.tokens import fim
+from stateline.model.reading.open_text import ANCHORS, Reading, shown_path
+from stateline.model.tokens import layout
 from tiny_model import ours
 
 LINES = [f"value_{n} = other[{n}] + {n * n}\n" for n in range(120)]
@@ -72,7 +72,7 @@ def test_only_the_last_anchor_may_be_left_as_far_behind_as_its_purpose_allows():
     at(reading, 90)
     far = reading.prefix
     far.update("".join(LINES[:60]))
-    assert far.settled - first > fim.ANCHOR_TOKENS
+    assert far.settled - first > layout.ANCHOR_TOKENS
     assert reading.anchor("warm", far.settled, far.settled) == far.settled
     other = Reading(ours())
     assert at(other, 10) == at(other, 60, longest=far.settled)

@@ -8,9 +8,9 @@ import pytest
 import tiny_model
 import torch
 from safetensors.torch import load_file, save_file
-from stateline.model.folder.appetite import read_appetite
-from stateline.model.folder.folder import read_config
-from stateline.model.memory.memory import read_trust
+from stateline.model.folder.files import read_config
+from stateline.model.folder.workspace_budget import read_workspace_budget
+from stateline.model.memory.mixing import read_trust
 from stateline.model.networks.torch.torch_network import TorchNetwork
 from stateline.model.profile import UNCALIBRATED, read_profile
 from stateline.model.training.corpus.corpus import CorpusError
@@ -98,8 +98,9 @@ def test_what_is_learned_is_of_the_languages_that_there_is_text_of(corpus: Path,
     profile = read_profile(model)
     assert profile.languages == ("python", "typescript")
     assert set(profile.gates) == {"python", "typescript"}
-    assert read_appetite(model).chars_per_token > 1
-    assert (read_appetite(model).read_tokens, read_appetite(model).recalled_tokens) == (0, 16_000)
+    budget = read_workspace_budget(model)
+    assert budget.chars_per_token > 1
+    assert (budget.read_tokens, budget.recalled_tokens) == (0, 16_000)
 
 
 def test_without_learning_shards_nothing_is_touched(tmp_path: Path):

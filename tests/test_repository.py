@@ -1,7 +1,7 @@
 """Repositories: where the branch is named, for plain ones, worktrees and submodules."""
 
 import pytest
-from stateline.lsp_server.access.repository import read_line, repository_of
+from stateline.lsp_server.access.git import read_line, repository_of
 
 
 def put(path, text):

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from stateline.model.completer import Context
-from stateline.model.secrets.secrets import masked
+from stateline.model.secrets.masking import masked
 from stateline.model.states.statefolder import entries
-from stateline.model.tokens import fim
+from stateline.model.tokens import layout
 from stateline.model.tokens.chain import Chain
 
 EXAMPLES = int(os.environ.get("STATELINE_EXAMPLES", "10"))  # more of them in a soak
@@ -152,11 +152,11 @@ class Editing(RuleBasedStateMachine):
         text = self.workspace.text
         written, before = self.ask(8)
         (old,) = self.engine.reader.prompts
-        where, public = fim.window_start(text.text, text.cursor), masked(text.text) == text.text
+        where, public = layout.window_start(text.text, text.cursor), masked(text.text) == text.text
         text.replace(text.cursor, text.cursor, re.match(part, written)[0])
         _, after = self.ask(8)
         (new,) = self.engine.reader.prompts
-        moved = new.above != old.above or fim.window_start(text.text, text.cursor) != where
+        moved = new.above != old.above or layout.window_start(text.text, text.cursor) != where
         public = public and masked(text.text) == text.text
         if moved or not public or not self.engine.room or before.cold or after.cold:
             return

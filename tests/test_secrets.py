@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stateline.model.secrets.secrets import masked, spans
+from stateline.model.secrets.masking import masked, spans
 
 HEX = "9f86d081884c7d659a2feaa0c55ad015"
 MIXED = "q8Zr2LmX0vTb6WnYc4Kd"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from stateline.model.networks.torch.state import RecurrentState
+from stateline.model.networks.torch.torch_state import RecurrentState
 from tiny_model import tiny_config, tiny_model
 
 CONFIG = tiny_config()

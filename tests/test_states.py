@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 from rich.console import Console
-from stateline.lsp_server.commands.states import report, show
+from stateline.lsp_server.commands.state import report, show
 from stateline.lsp_server.commands.verbs import app
 from stateline.lsp_server.workspace.cache import Order, load_order, save_order, states_folder
 from stateline.model.states.statefile import About, Slot, Source, checksum, encode

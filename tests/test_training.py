@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import load_file
 from stateline.model.completer import Context, Sampling, Usage
 from stateline.model.engine import Engine
-from stateline.model.folder.folder import read_config
+from stateline.model.folder.files import read_config
 from stateline.model.networks.torch.torch_network import TorchNetwork
 from stateline.model.training.corpus.corpus import SourceFile
-from stateline.model.training.run import crew, run, trainer
+from stateline.model.training.run import run, trainer, workers
 from stateline.model.training.run.pace import schedule
 from stateline.model.training.run.recipe import Recipe
 from stateline.model.training.run.trainer import bits_per_byte, train
@@ -143,10 +143,10 @@ def test_several_processes_reach_the_same_losses_and_weights(finished: Path, cor
 
 
 def test_a_worker_that_dies_ends_the_run_with_a_sentence(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(crew, "_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(workers, "_LOOK_EVERY_S", 0.05)
     model = tiny_model.tiny_model(torch.float32)
-    board = crew.Board.of(model, lanes=4, length=8, together=1)
-    with crew.hired(board, model.config, 2) as several:
+    buffers = workers.SharedBuffers.of(model, lanes=4, length=8, together=1)
+    with workers.started(buffers, model.config, 2) as several:
         assert several.run() > 0
         for worker in several.workers:
             worker.kill()
@@ -159,12 +159,12 @@ def test_lanes_taken_together_have_the_same_gradients():
     found = []
     for together in (1, 2, 4):
         model = tiny_model.tiny_model(torch.float64)
-        board = crew.Board.of(model, lanes=4, length=8, together=together)
-        board.tokens.copy_(torch.arange(36).view(4, 9) % tiny_model.SIZE)
-        board.keep.fill_(1.0)
-        with crew.hired(board, model.config, 1) as alone:
+        buffers = workers.SharedBuffers.of(model, lanes=4, length=8, together=together)
+        buffers.tokens.copy_(torch.arange(36).view(4, 9) % tiny_model.SIZE)
+        buffers.keep.fill_(1.0)
+        with workers.started(buffers, model.config, 1) as alone:
             losses = [alone.run().item(), alone.run().item()]
-        found.append((losses, board.gradients[0], board.states))
+        found.append((losses, buffers.gradients[0], buffers.states))
     for losses, gradients, states in found[1:]:
         assert losses == pytest.approx(found[0][0], rel=1e-6)
         torch.testing.assert_close(gradients, found[0][1], rtol=1e-6, atol=1e-8)
@@ -174,13 +174,13 @@ def test_lanes_taken_together_have_the_same_gradients():
 def test_half_precision_as_on_a_gpu_gives_the_same_direction():
     """A GPU computes under autocast; its states and gradients stay float32."""
     model = tiny_model.tiny_model(torch.float32)
-    board = crew.Board.of(model, lanes=4, length=64, together=4)
-    board.tokens.copy_(torch.arange(260).view(4, 65) * 7 % tiny_model.SIZE)
+    buffers = workers.SharedBuffers.of(model, lanes=4, length=64, together=4)
+    buffers.tokens.copy_(torch.arange(260).view(4, 65) * 7 % tiny_model.SIZE)
     found = []
     for enabled in (False, True):
         model.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            loss, states = crew.loss_of(model, board.tokens, board.states, board.keep)
+            loss, states = workers.loss_of(model, buffers.tokens, buffers.states, buffers.keep)
         loss.backward()
         gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
         found.append((loss.item(), gradient))

@@ -6,9 +6,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-import awkward_code
 import pytest
-from stateline.model.folder.folder import read_config
+from stateline.model.folder.files import read_config
 from stateline.model.training.corpus.corpus import SourceFile
 from stateline.model.training.run import run, trainer
 from stateline.model.training.run.pace import COMPILED_AFTER_STEPS, Clock
@@ -17,6 +16,7 @@ from stateline.model.training.run.trainer import train
 from test_feed import write_shard
 
 SMALL = {"d_model": 16, "n_layer": 2, "d_state": 8, "headdim": 8}
+PYTHON = "def add_{0}(one: int) -> int:\n    return one + {0}\n\n\n"
 SCRIPT = "export function add(one: number) {{\n  return one + {};\n}}\n"
 
 
@@ -24,7 +24,7 @@ SCRIPT = "export function add(one: number) {{\n  return one + {};\n}}\n"
 def corpus(tmp_path_factory) -> Path:
     """A project of Python, one of both others, and held-out files of all three."""
     folder = tmp_path_factory.mktemp("corpus")
-    text = "".join(path.read_text(encoding="utf-8") for path in awkward_code.FILES[:8])
+    text = "".join(PYTHON.format(n) for n in range(600))
     python = [SourceFile(f"{i}.py", text[i * 100 : i * 100 + 25_000]) for i in range(12)]
     web = [
         SourceFile(f"{i}.{suffix}", "".join(SCRIPT.format(i * n) for n in range(400)))

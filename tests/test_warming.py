@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from lsprotocol import types
 from naive_text import unhurried
 from stateline.lsp_server.server import progress as progress_module
-from stateline.lsp_server.server.progress import Progress, shown
-from stateline.lsp_server.server.warming import WORTH_TELLING_TOKENS, Warming
+from stateline.lsp_server.server.progress import WORTH_TELLING_TOKENS, Progress, Warming, shown
 
 SHOWS = types.WindowClientCapabilities(work_done_progress=True)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save, save_file
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.config import Mamba2Config
-from stateline.model.folder.folder import read_config
+from stateline.model.folder.files import read_config
 from stateline.model.folder.weights import load_tensors
 from stateline.model.networks.torch.quantize import dequantize, quantize, quantize4, save_quantized
 from stateline.model.networks.torch.torch_network import torch_tensors

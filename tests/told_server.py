@@ -8,7 +8,7 @@ Knows nothing of who asks.
 import re
 import threading
 
-from stateline.lsp_server.server import server
+from stateline.lsp_server.server import features
 from stateline.model.completer import Piece, Scripted
 
 
@@ -28,8 +28,8 @@ class Script:
 
 def main():
     script = Script()
-    server.open_completer = lambda *_, **__: Scripted(script)
-    told = server.create_server()
+    features.open_completer = lambda *_, **__: Scripted(script)
+    told = features.create_server()
 
     @told.feature("test/writes")
     def writes(params):

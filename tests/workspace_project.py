@@ -5,13 +5,13 @@ import threading
 from stateline.lsp_server.access.rules import Verdict
 from stateline.lsp_server.workspace.watch import Pace
 from stateline.lsp_server.workspace.workspace import Selection, Workspace
-from stateline.model.completer import Appetite
+from stateline.model.completer import WorkspaceBudget
 from watchdog.observers import Observer
 
 SOON_S = 30.0
 EVENTS = (Pace(quiet_s=0.05, burst_s=1.0, poll_s=3600, glance_s=3600), Observer)
 CLOCK = (Pace(quiet_s=0.05, burst_s=1.0, poll_s=0.05, glance_s=0.1), None)
-HUNGER = Appetite(read_tokens=2000, recalled_tokens=8000, chars_per_token=1.0)
+HUNGER = WorkspaceBudget(read_tokens=2000, recalled_tokens=8000, chars_per_token=1.0)
 NOTHING = Selection()
 
 
@@ -78,10 +78,10 @@ class Project:
         self.until(lambda: self.workspace._index.complete and self.changes)
         return self
 
-    def select(self, file, before=NOTHING, appetite=HUNGER):
+    def select(self, file, before=NOTHING, workspace_budget=HUNGER):
         path = self.root / file
         text = path.read_text() if path.exists() else ""
-        return self.workspace.select(path, text, appetite, before)
+        return self.workspace.select(path, text, workspace_budget, before)
 
     def read(self, file, before=NOTHING):
         return [each.path for each in self.select(file, before).read]

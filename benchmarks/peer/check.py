@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from stateline.model.folder.folder import read_config, tokenizer_path
+from stateline.model.folder.files import read_config, tokenizer_path
 from stateline.model.networks.torch.mamba2 import Mamba2
 from stateline.model.networks.torch.torch_network import torch_tensors
 from stateline.model.tokens.tokenizer import Tokenizer

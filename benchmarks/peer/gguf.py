@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.config import Mamba2Config
-from stateline.model.folder.folder import read_config, tokenizer_path
+from stateline.model.folder.files import read_config, tokenizer_path
 from stateline.model.folder.weights import scale_shape
 from stateline.model.networks.torch.quantize import quantize
 from stateline.model.networks.torch.torch_network import torch_tensors

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stateline.model.tokens import fim
+from stateline.model.tokens import layout
 from stateline.model.tokens.tokenizer import Markers, Tokenizer
 
 
@@ -34,25 +34,25 @@ def place(tokenizer: Tokenizer, text: str, offset: int, above: Sequence[int] = (
     `above` are the tokens above the anchor that this text had last: it stays while it stands
     unchanged above the cursor and not too far from it, as our engine's does.
     """
-    before = text[fim.window_start(text, offset) : offset]
+    before = text[layout.window_start(text, offset) : offset]
     encoded = tokenizer.encode_with_offsets(before)
-    start = fim.suffix_start(text, offset)
-    suffix = tokenizer.encode(text[start : start + fim.SUFFIX_CHARS])[: fim.SUFFIX_TOKENS]
+    start = layout.suffix_start(text, offset)
+    suffix = tokenizer.encode(text[start : start + layout.SUFFIX_CHARS])[: layout.SUFFIX_TOKENS]
     ids, held = tuple(encoded.ids), tuple(above)
-    stays = held and ids[: len(held)] == held and len(ids) <= len(held) + fim.LONGEST_TOKENS
-    anchor = len(held) if stays else fim.place_anchor(before, encoded.ends)
+    stays = held and ids[: len(held)] == held and len(ids) <= len(held) + layout.LONGEST_TOKENS
+    anchor = len(held) if stays else layout.place_anchor(before, encoded.ends)
     line = bisect_right(encoded.ends, before.rfind("\n") + 1)
     return Place(ids, tuple(suffix), anchor, line)
 
 
 def anchored(markers: Markers, at: Place) -> list[int]:
     """`[bos] [pre] P0 [suf] S [mid] M0`."""
-    return fim.anchored(markers, at.prefix, at.anchor, at.suffix)[0]
+    return layout.anchored(markers, at.prefix, at.anchor, at.suffix)[0]
 
 
 def by_line(markers: Markers, at: Place) -> list[int]:
     """`[bos] [pre] lines above [suf] S [mid] the cursor's line`."""
-    return fim.anchored(markers, at.prefix, at.line, at.suffix)[0]
+    return layout.anchored(markers, at.prefix, at.line, at.suffix)[0]
 
 
 def suffix_first(markers: Markers, at: Place) -> list[int]:

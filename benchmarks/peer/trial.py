@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 from types import ModuleType
 
-from stateline.model.folder.folder import tokenizer_path
+from stateline.model.folder.files import tokenizer_path
 from stateline.model.tokens.tokenizer import Tokenizer
 
 from . import PeerError

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Protocol
 
 from stateline.model import PRETRAINED
-from stateline.model.folder.folder import tokenizer_path
+from stateline.model.folder.files import tokenizer_path
 from stateline.model.tokens.tokenizer import Tokenizer
 
 from .costs import Outcome, outcome

@@ -24,7 +24,7 @@ from stateline.lsp_server.client.tally import Spread
 from stateline.lsp_server.commands.demo import SERVER, USAGE
 from stateline.model import PRETRAINED
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder.folder import tokenizer_path
+from stateline.model.folder.files import tokenizer_path
 from stateline.model.tokens.tokenizer import Tokenizer
 from stateline.model.training.corpus.sources import CorpusError
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stateline.model.completer import Context
-from stateline.model.tokens import fim
+from stateline.model.tokens import layout
 from stateline.model.tokens.tokenizer import Tokenizer
 
 from benchmarks.peer.layouts import Layout, anchored, place
@@ -86,4 +86,4 @@ def _goes_on(base: Context, written: str, context: Context) -> bool:
 
 
 def _below(context: Context) -> str:
-    return context.text[fim.suffix_start(context.text, context.offset) :]
+    return context.text[layout.suffix_start(context.text, context.offset) :]

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from stateline.model import PRETRAINED
 from stateline.model.completer import Piece, Sampling, Usage
-from stateline.model.folder.folder import tokenizer_path
+from stateline.model.folder.files import tokenizer_path
 from stateline.model.tokens.tokenizer import Tokenizer
 
 from .costs import Cost, Outcome

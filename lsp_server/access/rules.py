@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
+from .git import repository_excludes, user_excludes
 from .gitignore import PatternFile, parse
-from .gitplaces import repository_excludes, user_excludes
 from .secret_names import is_secret_file, is_secret_folder
 from .texts import FOLLOWING, plain_bytes
 

@@ -73,7 +73,7 @@ def complete(
     ] = False,
 ) -> None:
     """Print the completion at a place in a file."""
-    from .place import PlaceError, complete_at
+    from .complete import PlaceError, complete_at
 
     try:
         result = complete_at(place, model)
@@ -131,7 +131,7 @@ def state(
     """List the files of which states are kept: how many, of how many tokens and bytes, how old."""
     if context.invoked_subcommand:
         return
-    from .states import report, show
+    from .state import report, show
 
     found = report(workspace)
     if json_output:
@@ -154,7 +154,7 @@ def state_forget(
     """Erase what is kept of a workspace or of a file. Servers that run keep what is in memory."""
     if (place is None) is not everything:
         fail("Name a workspace folder or a file, or else say --all.")
-    from .states import forget_all, forget_place
+    from .state import forget_all, forget_place
 
     gone = forget_all() if place is None else forget_place(place)
     typer.echo(f"{gone.removed} states were erased.")

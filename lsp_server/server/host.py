@@ -33,11 +33,9 @@ from ..worth.offers import Offers
 from ..worth.statistics import Statistics
 from .editor import Editor, editor_of
 from .messages import RELOAD, STATUS, USAGE
-from .parent import end_with
-from .priority import take_priority
-from .progress import Progress, shown
+from .process import end_with, take_priority
+from .progress import Progress, Warming, shown
 from .protocol import Protocol
-from .warming import Warming
 
 logger = logging.getLogger(__name__)
 

@@ -50,7 +50,7 @@ def make_server() -> StatelineServer:
     # Thousands of classes and functions are made here, and all of them stay. The collector would
     # go through them again and again meanwhile, and later during keystrokes.
     gc.disable()
-    from .server import create_server
+    from .features import create_server
 
     server = create_server()
     gc.freeze()

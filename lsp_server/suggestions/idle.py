@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from threading import Event
 
-from ...model.completer import Appetite, Context
+from ...model.completer import Context, WorkspaceBudget
 from ..edit.requests import CompletionRequest
 from ..workspace.neighbourhood import SETTLED_S, Neighbourhood
 
@@ -25,10 +25,13 @@ class Idle:
     """One text at a time: the one that was asked about last."""
 
     def __init__(
-        self, neighbourhood: Neighbourhood, appetite: Callable[[], Awaitable[Appetite]], read: Read
+        self,
+        neighbourhood: Neighbourhood,
+        budget: Callable[[], Awaitable[WorkspaceBudget]],
+        read: Read,
     ) -> None:
         self._neighbourhood = neighbourhood
-        self._appetite = appetite
+        self._budget = budget
         self._read = read
         self._task: asyncio.Task[None] | None = None
         self._stop = Event()
@@ -86,9 +89,9 @@ class Idle:
         return self._renewing
 
     async def _renew(self, request: CompletionRequest) -> None:
-        appetite = await self._appetite()
+        budget = await self._budget()
         snapshot = request.snapshot
-        await self._neighbourhood.renew(snapshot.uri, snapshot.text, appetite)
+        await self._neighbourhood.renew(snapshot.uri, snapshot.text, budget)
 
     async def _read_all(self, context: Context, stop: Event) -> None:
         around = self._neighbourhood.around_reading(context)

@@ -22,15 +22,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from ...model.completer import Appetite, Completer, Context, Ended, Piece, Sampling, Usage
+from ...model.completer import Completer, Context, Ended, Piece, Sampling, Usage, WorkspaceBudget
 from ...model.profile import Profile
 from ..edit.requests import CompletionRequest, Cost, Suggestions, Trigger
 from ..edit.settings import Manner, Settings
 from ..workspace.neighbourhood import Neighbourhood
 from .answering import Asking, Grown
-from .enough import Enough
 from .generation import Generation, may_be_block
 from .idle import Idle
+from .stopping import Enough
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Session:
         self._recent: deque[Generation] = deque()  # that may answer again, the latest last
         self._newest: object = None
         self.neighbourhood = neighbourhood or Neighbourhood(None)
-        self._idle = Idle(self.neighbourhood, self._appetite, self._read_ahead)
+        self._idle = Idle(self.neighbourhood, self._workspace_budget, self._read_ahead)
         self._completer: Completer | None = None
         self._closed = False
 
@@ -130,7 +130,7 @@ class Session:
         """The workspace is another one from now on."""
         self._idle.close()
         self.neighbourhood = neighbourhood
-        self._idle = Idle(neighbourhood, self._appetite, self._read_ahead)
+        self._idle = Idle(neighbourhood, self._workspace_budget, self._read_ahead)
 
     def forget(self, files: Collection[Path]) -> asyncio.Future[None]:
         """Drop all that was read from these files; done when no state and no cache has it."""
@@ -251,9 +251,9 @@ class Session:
         if self._newest is request:
             generation.leave()
 
-    async def _appetite(self) -> Appetite:
+    async def _workspace_budget(self) -> WorkspaceBudget:
         """The model's, once it is loaded."""
-        return await self._loop.run_in_executor(self._thread, self._ask_appetite)
+        return await self._loop.run_in_executor(self._thread, self._ask_workspace_budget)
 
     async def _read_ahead(self, context: Context, stop: Event) -> int:
         return await self._loop.run_in_executor(self._thread, self._read, context, stop)
@@ -281,8 +281,8 @@ class Session:
         self._tell(self._report, Cost(context.path, usage, "background"))
         return usage.tokens_left
 
-    def _ask_appetite(self) -> Appetite:
-        return self._completer.appetite if self._completer else Appetite()
+    def _ask_workspace_budget(self) -> WorkspaceBudget:
+        return self._completer.workspace_budget if self._completer else WorkspaceBudget()
 
     def _ask_held(self) -> dict[str, Any]:
         return dict(self._completer.held()) if self._completer else {}

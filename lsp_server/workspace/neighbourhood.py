@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...model.completer import Appetite, Context, Surroundings
-from ...model.tokens.prefix import common_prefix_length
+from ...model.completer import Context, Surroundings, WorkspaceBudget
+from ...model.tokens.shared_start import common_prefix_length
 from ..edit.uris import file_of
 from .workspace import Selection, Workspace
 
@@ -86,7 +86,7 @@ class Neighbourhood:
         age_s = asyncio.get_running_loop().time() - self._changed_s
         return max(0.0, min(SETTLED_S - idle_s, STALE_S - age_s))
 
-    async def renew(self, uri: str, text: str, appetite: Appetite) -> None:
+    async def renew(self, uri: str, text: str, budget: WorkspaceBudget) -> None:
         """Choose anew, on another thread."""
         workspace, file = self._workspace, file_of(uri)
         if workspace is None or not file:
@@ -94,7 +94,7 @@ class Neighbourhood:
         version, drops, before = self._version, self._drops, self._chosen.get(uri)
         selection = before.selection if before else Selection()
         select, path, order = workspace.select, Path(file), self._order.get(file, ())
-        selection = await asyncio.to_thread(select, path, text, appetite, selection, order)
+        selection = await asyncio.to_thread(select, path, text, budget, selection, order)
         saved = await asyncio.to_thread(workspace.saved_text, path)
         if drops != self._drops:
             return  # What was chosen may hold what has left meanwhile; it is due again.

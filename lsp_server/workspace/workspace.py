@@ -1,7 +1,7 @@
 """The files of the workspace folders: which of them go with an open one, and when they change.
 
 Owns what the user touched, which texts were given out, and who is told when those must be read
-again or must leave. What is wanted most is `neighbours`' to say, what may be read at all the
+again or must leave. What is wanted most is `selection`'s to say, what may be read at all the
 rules'. Knows nothing of editors and models. Unsaved text never comes here.
 """
 
@@ -19,15 +19,15 @@ from typing import Protocol
 
 from watchdog.observers import Observer
 
-from ...model.completer import Appetite, Neighbour
-from ..access.repository import read_line, repository_of
+from ...model.completer import Neighbour, WorkspaceBudget
+from ..access.git import read_line, repository_of
 from ..access.rules import Verdict
 from ..access.texts import Texts
 from .families import SUFFIXES, family
 from .folders import Folders, is_among
-from .neighbours import Selection, choose, in_order, wanted
 from .relations import Relations
 from .script_project import CONFIGURATIONS
+from .selection import Selection, choose, in_order, wanted
 from .walk import PACKAGE, Index, siblings, walk
 from .watch import PACE, Pace, Subjects, Watch, Watcher
 
@@ -126,7 +126,7 @@ class Workspace:
         self,
         path: Path,
         text: str,
-        appetite: Appetite,
+        budget: WorkspaceBudget,
         before: Selection,
         order: Sequence[str] = (),
     ) -> Selection:
@@ -148,8 +148,8 @@ class Workspace:
         ][:MAX_BESIDE]
         texts = self._readable([*files, *beside])
         pieces = self._neighbours(files, texts)
-        before = before if before.read else in_order(pieces, appetite, order)
-        selection = choose(pieces, self._neighbours(beside, texts), appetite, before)
+        before = before if before.read else in_order(pieces, budget, order)
+        selection = choose(pieces, self._neighbours(beside, texts), budget, before)
         chosen = {each.file for each in (*selection.read, *selection.recalled)}
         self._give(file, {each: texts[each] for each in texts if each in chosen})
         return selection

@@ -1,5 +1,5 @@
 """Model folders: what lies in them, checked before it is believed.
 
 Owns their files, sizes, three dialects and their weights. May import `completer` and `errors`.
-Start at `folder` and `weights.load_tensors`.
+Start at `files` and `weights.load_tensors`.
 """

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import ModelFolderError, quoted, quoted_names
 from .config import Mamba2Config
-from .folder import weight_files
+from .files import weight_files
 
 BLOCK = 32  # columns with one scale
 SCALE_SUFFIX = ".scale"

@@ -1,4 +1,4 @@
 """What followed the last tokens wherever they stood before, mixed into each prediction.
 
-Owns the search and the mixing. May import `tokens`. Start at `memory.mixed`.
+Owns the search and the mixing. May import `tokens`. Start at `mixing.mixed`.
 """

@@ -13,11 +13,11 @@ from threading import Event
 
 import numpy as np
 
-from ..networks.network import Network
+from ..networks.interface import Network
 from ..states.checkpoints import GRID_TOKENS, Checkpoints, Found, Place, worth_keeping
-from ..states.shelf import Remembered, StateShelf
+from ..states.storage import Remembered, StateStorage
 from ..tokens.chain import Chain
-from .reading import Prompt
+from .open_text import Prompt
 
 BACK_TOKENS = 16  # before the cursor, where a checkpoint serves who takes something back
 WORKSPACE_GRID_TOKENS = 1024  # between checkpoints inside one long file of the workspace
@@ -38,11 +38,11 @@ class Reader:
     """One network and its checkpoints."""
 
     def __init__(
-        self, network: Network, budget_bytes: int, shelf: StateShelf | None = None
+        self, network: Network, budget_bytes: int, storage: StateStorage | None = None
     ) -> None:
         self.network = network
-        self.shelf = shelf
-        self.checkpoints: Checkpoints[Remembered] = Checkpoints(budget_bytes, shelf)
+        self.storage = storage
+        self.checkpoints: Checkpoints[Remembered] = Checkpoints(budget_bytes, storage)
 
     @property
     def room(self) -> int:
@@ -71,22 +71,22 @@ class Reader:
             self.checkpoints.keep(chain, at.length, at.state, _place(prompt, at.length))
         return Read(start, at.length, at.state if at.length else None)
 
-    def shelve(self, prompt: Prompt, workspace: str) -> None:
+    def store(self, prompt: Prompt, workspace: str) -> None:
         """Write to the disk what of a prompt's checkpoints may be kept there and is not yet."""
-        if self.shelf is None:
+        if self.storage is None:
             return
-        shelf, chain = self.shelf, prompt.chain
+        storage, chain = self.storage, prompt.chain
         ends = [n for n in chain.ends(0) if n <= prompt.durable]
         grid = range(0, prompt.durable + 1, STORED_GRID_TOKENS)
         for length, name in chain.names({n for n in (*ends, *grid) if n >= LEAST_STORED_TOKENS}):
-            if name not in shelf and (known := self.checkpoints.get(name)) is not None:
-                shelf.save(chain, length, known, workspace)
+            if name not in storage and (known := self.checkpoints.get(name)) is not None:
+                storage.save(chain, length, known, workspace)
 
     def forget(self, files: Collection[str]) -> None:
         """Drop every state that has read one of these files, in memory and on the disk."""
         self.checkpoints.forget(files)
-        if self.shelf is not None:
-            self.shelf.forget(files)
+        if self.storage is not None:
+            self.storage.forget(files)
 
     def _read_chunk(self, prompt: Prompt, at: Found[Remembered]) -> Found[Remembered]:
         """Up to the next landmark, grid position or the end, whichever comes first."""

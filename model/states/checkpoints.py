@@ -2,7 +2,7 @@
 
 Owns which states are kept in memory, found and dropped, and says what it holds and why. Knows
 tokens only by the names that a `Chain` gives them (no source text is stored), states only as values
-with a size, and the disk only as a `Shelf` that may have more of them.
+with a size, and the disk only as a `Storage` that may have more of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Place(StrEnum):
     SUFFIX = "suffix"
     CURSOR = "cursor"  # a settled frontier
     WRITTEN = "written"  # what the model wrote last, should it be accepted
-    SHELVED = "shelved"  # found on the disk
+    STORED = "stored"  # found on the disk
 
 
 S = TypeVar("S", bound=Kept)
@@ -65,7 +65,7 @@ class Held(Generic[S]):
     files: tuple[str, ...]  # whose text it has read
 
 
-class Shelf(Protocol[S_co]):
+class Storage(Protocol[S_co]):
     """States elsewhere, slower to get at."""
 
     def lengths(self) -> Collection[int]:
@@ -91,10 +91,10 @@ def worth_keeping(position: int, total: int, widest: int | None = None) -> bool:
 class Checkpoints(Generic[S]):
     """Least recently used states go first when `budget_bytes` is reached."""
 
-    def __init__(self, budget_bytes: int, shelf: Shelf[S] | None = None) -> None:
+    def __init__(self, budget_bytes: int, storage: Storage[S] | None = None) -> None:
         self.budget_bytes = budget_bytes
         self.nbytes = 0
-        self._shelf = shelf
+        self._storage = storage
         self._states: OrderedDict[bytes, Held[S]] = OrderedDict()
         self._lengths: Counter[int] = Counter()
         self._written: list[bytes] = []
@@ -104,14 +104,14 @@ class Checkpoints(Generic[S]):
 
     def nearest(self, chain: Chain) -> Found[S] | None:
         """The longest known beginning of a chain, which may be all of it."""
-        shelved: Collection[int] = self._shelf.lengths() if self._shelf else ()
-        for length, name in chain.names({*self._lengths, *shelved}):
+        stored: Collection[int] = self._storage.lengths() if self._storage else ()
+        for length, name in chain.names({*self._lengths, *stored}):
             held = self._states.get(name)
             if held is None:
-                state = self._shelf.load(name) if self._shelf and length in shelved else None
+                state = self._storage.load(name) if self._storage and length in stored else None
                 if state is None:
                     continue
-                self.keep(chain, length, state, Place.SHELVED)
+                self.keep(chain, length, state, Place.STORED)
                 return Found(length, state)
             self._states.move_to_end(name)
             if held.place is Place.WRITTEN:  # it is what stands in the text now

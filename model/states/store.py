@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..folder import folder as model_folder
+from ..folder import files as model_folder
 from .statefile import (
     FORMAT,
     About,

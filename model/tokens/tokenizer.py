@@ -26,7 +26,7 @@ from pathlib import Path
 import tokenizers
 
 from ..errors import ModelFolderError
-from .prefix import common_prefix_length
+from .shared_start import common_prefix_length
 from .spelling import (
     bytes_of,
     exact,

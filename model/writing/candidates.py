@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from ..completer import Ended, Piece
-from ..networks.network import Network, State
-from ..states.shelf import Remembered
+from ..networks.interface import Network, State
+from ..states.storage import Remembered
 from .sampling import Choice
 from .writing import Writing
 

@@ -14,12 +14,12 @@ from threading import Event
 
 from ..completer import Ended, Piece, Sampling, Usage
 from ..memory.match import Match
-from ..memory.memory import Trust
-from ..networks.network import Waypoint
+from ..memory.mixing import Trust
+from ..networks.interface import Waypoint
+from ..reading.open_text import Prompt
 from ..reading.reader import Reader
-from ..reading.reading import Prompt
 from ..states.checkpoints import Place
-from ..states.shelf import Remembered
+from ..states.storage import Remembered
 from ..tokens.tokenizer import Tokenizer
 from .candidates import Candidates
 from .sampling import Vocabulary

@@ -16,7 +16,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..networks.network import Network, State
+from ..networks.interface import Network, State
 
 DRAFTS = (3, 7)  # tokens that may be read along: with the one that was chosen, 4 or 8
 _NEW_SHARE = 0.2  # of the latest measurement in what is known of a cost or a chance

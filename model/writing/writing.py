@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..completer import Piece, Sampling
-from ..memory import memory
+from ..memory import mixing
 from ..memory.match import Match
-from ..memory.memory import Trust
+from ..memory.mixing import Trust
 from .repetition import repeated_tokens
 from .sampling import Choice, Vocabulary, choose, ranked
 
@@ -27,7 +27,7 @@ def remembering(
     """Logits (v,) with what the memory says after a match; without one, or trust, as they are."""
     if trust is None or match is None:
         return logits
-    return memory.mixed(logits, memory.recalled(match), trust, end)
+    return mixing.mixed(logits, mixing.recalled(match), trust, end)
 
 
 class Writing:

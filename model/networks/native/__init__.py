@@ -1,4 +1,4 @@
 """The network on a CPU without torch: the C library, its binding and its states.
 
-May import `network`, its sibling `torch` never. Start at `native_network.NativeNetwork`.
+May import `interface`, its sibling `torch` never. Start at `native_network.NativeNetwork`.
 """

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ...folder.config import Mamba2Config
 from ...folder.weights import WORD, Stored, load_tensors
-from ..network import Arrays, State, is_state, state_bytes
+from ..interface import Arrays, State, is_state, state_bytes
 from .native_library import (
     ISA_VARIABLE,
     KINDS,
@@ -54,7 +54,7 @@ class _Reading:
 
 
 class NativeTrail:
-    """See `network.Trail`.
+    """See `interface.Trail`.
 
     Two states of its own take turns, so that they stay in a cache. A single token is read in place,
     which moves a third of the bytes, and is hardly ever taken back.
@@ -68,7 +68,7 @@ class NativeTrail:
         self._room = [network.new_state(), network.new_state()]
 
     def read(self, tokens: Sequence[int]) -> Floats:
-        """See `network.Trail`."""
+        """See `interface.Trail`."""
         self._before = self._now
         if len(tokens) != 1 or self._now is self._base:
             self._now = self._room[self._before is self._room[0]]
@@ -77,7 +77,7 @@ class NativeTrail:
         return logits
 
     def back(self, count: int) -> None:
-        """See `network.Trail`."""
+        """See `interface.Trail`."""
         last = self._readings[-1]
         assert 0 <= count <= last.count
         last.count -= count
@@ -89,7 +89,7 @@ class NativeTrail:
             self._now = self._before
 
     def state(self, length: int) -> NativeState:
-        """See `network.Trail`."""
+        """See `interface.Trail`."""
         held = [reading.log[:, : reading.count] for reading in self._readings]
         log = np.concatenate(held, axis=1) if held else np.empty((0, 0, 0), np.float32)
         if length > log.shape[1]:

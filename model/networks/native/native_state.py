@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...folder.config import Mamba2Config
-from ..network import State
+from ..interface import State
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...folder.config import Mamba2Config
 from .kernels import TORCH, Kernels
-from .state import LayerState, RecurrentState
+from .torch_state import LayerState, RecurrentState
 
 # What the states of some tokens are made from: per layer x, B and C (b, l, c) before the
 # convolution, and dt (b, l, h) before softplus.

@@ -17,14 +17,14 @@ from torch import Tensor
 
 from ...folder.config import Mamba2Config
 from ...folder.weights import Stored, load_tensors
-from ..network import BEST, Arrays, Network, State, is_small, state_bytes
+from ..interface import BEST, Arrays, Network, State, is_small, state_bytes
 from .mamba2 import Log, Mamba2
 from .quantize import dequantize
-from .state import RecurrentState
+from .torch_state import RecurrentState
 
 
 class TorchTrail:
-    """See `network.Trail`."""
+    """See `interface.Trail`."""
 
     def __init__(self, network: TorchNetwork, base: RecurrentState) -> None:
         config = network.config
@@ -37,7 +37,7 @@ class TorchTrail:
 
     @torch.inference_mode()
     def read(self, tokens: Sequence[int]) -> NDArray[Any]:
-        """See `network.Trail`."""
+        """See `interface.Trail`."""
         log: Log = []
         self._before = self._now
         logits, self._now = self._network.read(tokens, self._before, log)
@@ -46,14 +46,14 @@ class TorchTrail:
         return logits
 
     def back(self, count: int) -> None:
-        """See `network.Trail`."""
+        """See `interface.Trail`."""
         log, held = self._readings[-1]
         assert 0 <= count <= held
         self._readings[-1] = log, held - count
         self._now = self._network.replayed(log, held - count, self._before)
 
     def state(self, length: int) -> RecurrentState:
-        """See `network.Trail`."""
+        """See `interface.Trail`."""
         state, left = self._base, length
         for log, held in self._readings:
             count = min(left, held)
@@ -80,7 +80,7 @@ class TorchNetwork:
     def load(
         cls, folder: Path, config: Mamba2Config, device: str = "cpu", threads: int = 0
     ) -> TorchNetwork:
-        """See `runtime.open_network`."""
+        """See `open_network`."""
         if threads or is_small(config):
             torch.set_num_threads(threads or 1)
         if device == BEST:

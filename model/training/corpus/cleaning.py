@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from ...languages import PYTHON, language_of_path
-from ...secrets.secrets import token_spans
+from ...secrets.masking import token_spans
 from . import javascript
 
 RULES = 3  # raised whenever a rule changes, so that finished shards are built again

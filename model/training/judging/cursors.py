@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 from ...completer import Context, Piece, Sampling, Surroundings, Writer
 from ...languages import PYTHON, language_of_path
-from ...tokens import fim
+from ...tokens import layout
 from ..corpus.corpus import CorpusError, SourceFile
 from .intervals import mean_of, share_of
 
 LINE_TOKENS = 64
-PAGE_CHARS = fim.WINDOW_CHARS // 2  # all cursors of a page are read from the same place on
+PAGE_CHARS = layout.WINDOW_CHARS // 2  # all cursors of a page are read from the same place on
 CURSORS_PER_PAGE = 2  # of one kind; more are alike
 _DRAWS_PER_CURSOR = 20  # of random places in a page, before it counts as having none
 _COMMENTS = ("//", "/*", "*")  # where it is not Python
@@ -238,4 +238,4 @@ def is_comment(file: SourceFile, offset: int) -> bool:
 
 
 def _line(text: str, offset: int) -> tuple[int, int]:
-    return text.rfind("\n", 0, offset) + 1, fim.line_end(text, offset)
+    return text.rfind("\n", 0, offset) + 1, layout.line_end(text, offset)

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...completer import Writer
 from ...languages import PYTHON, language_of_path
-from ...tokens import fim
+from ...tokens import layout
 from .cursors import Cursor, Page, draw, similarity, write
 from .intervals import mean_of, share_of
 
@@ -82,7 +82,7 @@ def _hole(page: Page, rng: random.Random) -> Cursor | None:
     for _ in range(rng.randint(FEWEST_LINES, MOST_LINES)):
         if end >= len(file.text):
             return None
-        end = fim.line_end(file.text, end + 1)
+        end = layout.line_end(file.text, end + 1)
     lines = file.text[start:end].split("\n")
     offset = start + len(lines[0]) - len(lines[0].lstrip())
     ends_in_code = lines[0].strip() and lines[-1].strip()

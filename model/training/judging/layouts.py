@@ -2,7 +2,7 @@
 first answer.
 
 Owns the measures that lay out tokens themselves, and so need an `Engine`: the rest of a line under
-each anchor, and from the nearest tokens only. The layout itself is `fim`'s.
+each anchor, and from the nearest tokens only. The layout itself is `layout`'s.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 from ...completer import Piece, Sampling, Usage
 from ...engine import Engine
-from ...memory import memory
-from ...reading.reading import Prompt
-from ...states.shelf import Remembered
-from ...tokens import fim
+from ...memory import mixing
+from ...reading.open_text import Prompt
+from ...states.storage import Remembered
+from ...tokens import layout
 from ...tokens.chain import Chain
 from ...tokens.tokenizer import TokenizedText
 from .cursors import LINE_TOKENS, Cursor, Trial, trial_of
@@ -51,9 +51,9 @@ class _Around:
     @classmethod
     def of(cls, engine: Engine, cursor: Cursor) -> _Around:
         text, offset = cursor.context.text, cursor.offset
-        before = text[fim.window_start(text, offset) : offset]
-        after = fim.suffix_start(text, offset)
-        suffix = engine.tokenizer.encode(text[after : after + fim.SUFFIX_CHARS])
+        before = text[layout.window_start(text, offset) : offset]
+        after = layout.suffix_start(text, offset)
+        suffix = engine.tokenizer.encode(text[after : after + layout.SUFFIX_CHARS])
         typed = TokenizedText(engine.tokenizer)
         typed.update(before)
         settled = typed.settled
@@ -63,12 +63,12 @@ class _Around:
     @property
     def anchor(self) -> int:
         """Where the engine would place it: eight lines above."""
-        return fim.place_anchor(self.before, self.ends)
+        return layout.place_anchor(self.before, self.ends)
 
     def write(self, engine: Engine, tokens: Sequence[int]) -> list[Piece]:
         """On from a layout to the line's end, with the memory of the whole window."""
-        whole, _ = fim.anchored(engine.tokenizer.markers, self.settled, self.anchor, self.suffix)
-        seen = memory.history(whole, engine.tokenizer.markers)
+        whole, _ = layout.anchored(engine.tokenizer.markers, self.settled, self.anchor, self.suffix)
+        seen = mixing.history(whole, engine.tokenizer.markers)
         prompt = Prompt(Chain(tokens), self.tail, seen)
         stop, pieces, sampling = Event(), [], Sampling(max_tokens=LINE_TOKENS)
         reached = _reached(engine, prompt)
@@ -94,10 +94,10 @@ def under_anchors(engine: Engine, cursor: Cursor) -> list[Anchored]:
     found = []
     for judged_at, written_at in ((first, len(around.settled)), (eighth, eighth), (0, 0)):
         above = encoded.ids[:first]
-        read, _ = fim.anchored(markers, above, judged_at, around.suffix, around.named)
+        read, _ = layout.anchored(markers, above, judged_at, around.suffix, around.named)
         nats = _nats_after(engine, read, middle)
         settled = around.settled
-        tokens, _ = fim.anchored(markers, settled, written_at, around.suffix, around.named)
+        tokens, _ = layout.anchored(markers, settled, written_at, around.suffix, around.named)
         trial = trial_of(cursor.truth, around.write(engine, tokens))
         found.append(Anchored(nats, bits_in(cursor.truth), trial))
     return found
@@ -105,7 +105,7 @@ def under_anchors(engine: Engine, cursor: Cursor) -> list[Anchored]:
 
 def _nats_after(engine: Engine, before: Sequence[int], target: Sequence[int]) -> float:
     """As `likelihood.nats_after`, from what was read of the same text already."""
-    at = _reached(engine, Prompt(Chain(before), "", memory.NOTHING))
+    at = _reached(engine, Prompt(Chain(before), "", mixing.NOTHING))
     predictions = going_on(engine.network, at.logits, at.state, target)
     return recalled_nats(engine, predictions, target, before, engine.decoder.trust)
 
@@ -123,9 +123,9 @@ def from_nearby(engine: Engine, cursor: Cursor) -> list[Trial]:
     for most in COLD_TOKENS:
         below = most // 4
         first = max(0, len(around.settled) - (most - below))
-        start = fim.boundary(around.ends, around.ends[first - 1]) if first else 0
+        start = layout.boundary(around.ends, around.ends[first - 1]) if first else 0
         nearest, suffix = around.settled[start:], around.suffix[:below]
-        tokens, _ = fim.anchored(markers, nearest, 0, suffix, around.named)
+        tokens, _ = layout.anchored(markers, nearest, 0, suffix, around.named)
         found.append(trial_of(cursor.truth, around.write(engine, tokens)))
     return found
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine import Engine
-from ...memory import memory
+from ...memory import mixing
 from ...memory.archive import NO_FILES, Archive
 from ...memory.match import Match
-from ...memory.memory import Trust
-from ...networks.network import Network, State
+from ...memory.mixing import Trust
+from ...networks.interface import Network, State
 from ...writing.writing import remembering
 
 CHUNK_TOKENS = 64  # of which the predictions are held at once
@@ -54,7 +54,7 @@ def recalled_nats(
     Without trust, by the model alone.
     """
     end = engine.tokenizer.markers.eom
-    match = Match.of(memory.history(past, engine.tokenizer.markers), others) if trust else None
+    match = Match.of(mixing.history(past, engine.tokenizer.markers), others) if trust else None
     nats = 0.0
     for token, logits in zip(target, predictions, strict=True):
         mixed = remembering(logits, match, trust, end)

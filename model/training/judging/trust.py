@@ -2,7 +2,7 @@
 
 Owns the learning samples, the one formula for weights, and the learning of a model's `memory.json`
 from what its network predicts and what its memory recalls. How what is recalled is weighed while
-writing is `memory`'s.
+writing is `mixing`'s.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ...engine import Engine
 from ...languages import PYTHON, Language
 from ...memory.archive import Archive
 from ...memory.match import Match
-from ...memory.memory import MOST_WEIGHT, SHAPE, Trust, cell, history, recalled
-from ...networks.network import Network
+from ...memory.mixing import MOST_WEIGHT, SHAPE, Trust, cell, history, recalled
+from ...networks.interface import Network
 from ...tokens.tokenizer import Tokenizer
 from ..corpus.corpus import SourceFile
 from ..corpus.sources import STANDARD_LIBRARY, unseen_texts

@@ -1,7 +1,7 @@
 """From source files to the token streams that the model is trained on.
 
 Owns which holes are cut, where anchors stand, and how files follow each other in a lane.
-The layout itself is `fim`, the same that the engine uses. Knows no model and no optimizer.
+The layout itself is `layout`, the same that the engine uses. Knows no model and no optimizer.
 
 A lane is an endless stream of one project's files after another; its recurrent state goes
 on from chunk to chunk, and is reset at random, so that empty and full states are both known.
@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...tokens import fim
+from ...tokens import layout
 from ...tokens.tokenizer import Encoded, Tokenizer
 from ..corpus.corpus import SourceFile
 
@@ -111,12 +111,12 @@ class Lane:
         encoded = self._tokenizer.encode_with_offsets(text[start:end])
         anchor = self._anchor(text[start:end], encoded)
         if rng.random() < mix.no_suffix and end < len(text):
-            tokens, _ = fim.anchored(self._tokenizer.markers, encoded.ids, anchor, ())
+            tokens, _ = layout.anchored(self._tokenizer.markers, encoded.ids, anchor, ())
             return tokens, end
-        after = text[end : end + fim.SUFFIX_CHARS]
+        after = text[end : end + layout.SUFFIX_CHARS]
         suffix = self._tokenizer.encode_with_offsets(after)
-        count = min(len(suffix.ids), fim.SUFFIX_TOKENS)
-        tokens, _ = fim.anchored(self._tokenizer.markers, encoded.ids, anchor, suffix.ids)
+        count = min(len(suffix.ids), layout.SUFFIX_TOKENS)
+        tokens, _ = layout.anchored(self._tokenizer.markers, encoded.ids, anchor, suffix.ids)
         eom = self._tokenizer.markers.eom
         tokens += [] if eom is None else [eom]
         read = end + (suffix.ends[count - 1] if count else 0)
@@ -126,7 +126,7 @@ class Lane:
         """Where users would stop: at the end of a line, of a block, or anywhere."""
         choice = self._rng.random()
         if choice < self._mix.end_of_line:
-            return fim.line_end(text, near)
+            return layout.line_end(text, near)
         if choice < self._mix.end_of_line + self._mix.end_of_block:
             return block_end(text, near)
         return near
@@ -135,7 +135,7 @@ class Lane:
         """An anchor for a cursor some way before the hole's end."""
         rng, choice = self._rng, self._rng.random()
         cursor = len(text) - int(2 ** rng.uniform(0, 8))
-        at_cursor = fim.boundary(encoded.ends, max(0, cursor))
+        at_cursor = layout.boundary(encoded.ends, max(0, cursor))
         if choice < self._mix.anchor_at_start:
             wanted = 0
         elif choice < self._mix.anchor_at_start + self._mix.anchor_at_cursor:
@@ -144,13 +144,13 @@ class Lane:
             line = max(0, cursor)
             for _ in range(rng.randint(0, 32) + 1):
                 line = text.rfind("\n", 0, line) if line > 0 else -1
-            wanted = fim.boundary(encoded.ends, line + 1)
-        return max(wanted, at_cursor - fim.LONGEST_TOKENS)
+            wanted = layout.boundary(encoded.ends, line + 1)
+        return max(wanted, at_cursor - layout.LONGEST_TOKENS)
 
 
 def _after_line(text: str, offset: int) -> int:
     """The start of the line after the one that holds `offset`."""
-    return min(len(text), fim.line_end(text, offset) + 1)
+    return min(len(text), layout.line_end(text, offset) + 1)
 
 
 def block_end(text: str, offset: int) -> int:
@@ -160,11 +160,11 @@ def block_end(text: str, offset: int) -> int:
     further, or the line's own end.
     """
     line = text.rfind("\n", 0, offset) + 1
-    end = fim.line_end(text, offset)
+    end = layout.line_end(text, offset)
     width = _indent(text[line:end])
     at = reached = end
     while at < len(text) and at - offset < LONGEST_BLOCK_CHARS:
-        line, at = at + 1, fim.line_end(text, at + 1)
+        line, at = at + 1, layout.line_end(text, at + 1)
         if not text[line:at].strip():
             continue
         if _indent(text[line:at]) < width:

@@ -1,7 +1,7 @@
 """What a training step changes, and how a run is saved and goes on.
 
 Owns `Run`: weights, momenta, states, how many steps are done and for how long. Who computes the
-gradients is `crew`, how fast is learned `pace`. Knows no text and no tokenizer.
+gradients is `workers`, how fast is learned `pace`. Knows no text and no tokenizer.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...networks.torch.mamba2 import Mamba2
-from .crew import Board, Crew, point_gradients_to
 from .feed import Chunk
 from .optimizers import optimizers_for
 from .pace import Clock, schedule
 from .recipe import Recipe
+from .workers import SharedBuffers, Workers, point_gradients_to
 
 AVERAGED = "averaged.safetensors"
 RESUME = "resume.safetensors"
@@ -41,15 +41,15 @@ def batch_of(chunks: Sequence[Chunk]) -> Batch:
 class Run:
     """What a step changes, and what of it is saved: weights, momenta, states, the step."""
 
-    def __init__(self, recipe: Recipe, model: Mamba2, board: Board) -> None:
+    def __init__(self, recipe: Recipe, model: Mamba2, buffers: SharedBuffers) -> None:
         self.steps = 0  # that are done
         self.clock = Clock()
         self.recent_loss = 0.0
         self.model = model
-        self._recipe, self._board, self._pace = recipe, board, recipe.pace
+        self._recipe, self._buffers, self._pace = recipe, buffers, recipe.pace
         rates = (recipe.muon_lr, recipe.adam_lr)
         self._optimizers = optimizers_for(model, *rates, muon_decay=recipe.muon_decay)
-        self._average = board.weights.clone() if recipe.average else None
+        self._average = buffers.weights.clone() if recipe.average else None
         self._tokens_seen, self._began = 0, 0.0
 
     @property
@@ -57,7 +57,7 @@ class Run:
         """How far the run is, in its pace's unit."""
         return self.steps if self._pace.unit == "steps" else self.clock.spent_s
 
-    def learn(self, crew: Crew, batch: Batch) -> dict[str, Any]:
+    def learn(self, pool: Workers, batch: Batch) -> dict[str, Any]:
         """Learn from one chunk of every lane; returns the row of the log.
 
         Its loss is a tensor, for a GPU may still be at work.
@@ -67,9 +67,9 @@ class Run:
         pace = self._pace
         rate = schedule(self.steps, pace.warmup, pace.total - self.at, pace.decay)
         tokens, keep = batch
-        self._board.tokens.copy_(tokens)
-        self._board.keep.copy_(keep)
-        loss = crew.run()
+        self._buffers.tokens.copy_(tokens)
+        self._buffers.keep.copy_(keep)
+        loss = pool.run()
         self._update(rate)
         self.steps += 1
         return {"step": self.steps, "loss": loss, "lr": rate}
@@ -86,9 +86,9 @@ class Run:
         return row | {"loss": loss, "tokens_per_s": round(speed, 1)}
 
     def _update(self, rate: float) -> None:
-        """One update along the gradient in the board's first row."""
+        """One update along the gradient in the buffers's first row."""
         recipe = self._recipe
-        gradient = self._board.gradients[0]
+        gradient = self._buffers.gradients[0]
         gradient *= torch.clamp(1 / (gradient.norm() + 1e-6), max=1.0)
         point_gradients_to(gradient, self.model)
         rates = (recipe.muon_lr * rate, recipe.adam_lr * rate)
@@ -98,7 +98,7 @@ class Run:
             optimizer.step()
         if self._average is not None:  # young averages forget faster: they began from noise
             weight = 1 / min(recipe.average, self.steps + 1)
-            self._average.lerp_(self._board.weights, weight)
+            self._average.lerp_(self._buffers.weights, weight)
 
     def export(self, path: Path) -> None:
         """The weights alone, as a model folder has them; the averaged ones beside, if any."""
@@ -116,17 +116,17 @@ class Run:
     def averaged(self) -> Iterator[None]:
         """The averaged weights in the place of those of the last step."""
         assert self._average is not None
-        now = self._board.weights.clone()
-        self._board.weights.copy_(self._average)
+        now = self._buffers.weights.clone()
+        self._buffers.weights.copy_(self._average)
         try:
             yield
         finally:
-            self._board.weights.copy_(now)
+            self._buffers.weights.copy_(now)
 
     def save(self, path: Path) -> None:
         """Write all that `resume` needs; a file half written never takes the place of a whole."""
         tensors = {f"model/{n}": t for n, t in self.model.state_dict().items()}
-        tensors |= {f"state/{i}": t for i, t in enumerate(self._board.states)}
+        tensors |= {f"state/{i}": t for i, t in enumerate(self._buffers.states)}
         if self._average is not None:
             tensors["average"] = self._average
         for k, optimizer in enumerate(self._optimizers):
@@ -164,10 +164,10 @@ class Run:
                     values.setdefault(int(i), {})[key] = tensor
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": values, "param_groups": groups})
-        for k, state in enumerate(self._board.states):
+        for k, state in enumerate(self._buffers.states):
             state.copy_(tensors[f"state/{k}"])
         if self._average is not None:
-            self._average.copy_(tensors.get("average", self._board.weights))
+            self._average.copy_(tensors.get("average", self._buffers.weights))
 
 
 def _plan(path: Path) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Train a model from shards of source text: one flat loop.
 
 Owns the loop, its log and what a new run begins with. What a run is says `recipe`, what is trained
-on `examples`, who computes the gradients `crew`, what a step changes and keeps `run`. Knows no LSP
-and no editor.
+on `examples`, who computes the gradients `workers`, what a step changes and keeps `run`. Knows no
+LSP and no editor.
 
     stateline train model/training/smoke.toml --corpus build/corpus --out build/smoke
 """
@@ -27,7 +27,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ...folder.config import Mamba2Config
 from ...folder.dialects import huggingface_config
-from ...folder.folder import tokenizer_path
+from ...folder.files import tokenizer_path
 from ...languages import language_of_path
 from ...networks.torch.kernels import TORCH
 from ...networks.torch.kernels_ssd import Shape, best_kernels
@@ -35,12 +35,12 @@ from ...networks.torch.mamba2 import Mamba2
 from ...networks.torch.torch_network import torch_tensors
 from ...tokens.tokenizer import Tokenizer
 from ..corpus.corpus import read
-from .crew import Board, Crew, hired
 from .examples import Mix
 from .feed import Chunk, Corpus, feed, plans_of
 from .recipe import Recipe
 from .run import RESUME, STABLE, Run, batch_of
 from .vocabulary import train_vocabulary
+from .workers import SharedBuffers, Workers, started
 
 GPU_WORKERS = 8  # processes that prepare text; a GPU takes in what six can make
 JUDGED_FILES = 20  # of each language, whose first JUDGED_CHARS are read while a run learns
@@ -67,11 +67,11 @@ def train(
     config = Mamba2Config(vocab_size=recipe.vocabulary, **recipe.model)
     (out / "config.json").write_text(json.dumps(huggingface_config(config), indent=1))
     model = _new_model(config, recipe, start)
-    board = Board.of(model, recipe.lanes, recipe.length, recipe.together)
-    on_cpu = board.weights.device.type == "cpu"
+    buffers = SharedBuffers.of(model, recipe.lanes, recipe.length, recipe.together)
+    on_cpu = buffers.weights.device.type == "cpu"
     if workers is None:
         workers = 1 if on_cpu else min(GPU_WORKERS, os.cpu_count() or 1)
-    run = Run(recipe, model, board)
+    run = Run(recipe, model, buffers)
     run.resume(out)
     # A GPU needs others to prepare its text; a CPU others to compute.
     feeders, computing = (1, workers) if on_cpu else (workers, 1)
@@ -80,17 +80,17 @@ def train(
         _chunks(recipe, corpus, out / "tokenizer.json", run, feeders) as chunks,
         (out / "log.jsonl").open("a") as log,
     ):
-        kernels, why = best_kernels(_shape(config, recipe), recipe.chunk, board.weights.device)
+        kernels, why = best_kernels(_shape(config, recipe), recipe.chunk, buffers.weights.device)
         console.print(f"{kernels.name} kernels: {why}")
         compiled = compiled and kernels is TORCH  # others are compiled as far as they can be
         with (
-            hired(board, config, computing, kernels=kernels, compiled=compiled) as crew,
+            started(buffers, config, computing, kernels=kernels, compiled=compiled) as pool,
             _progress(console) as progress,
         ):
             described = f"training, {kernels.name} kernels"
             total = recipe.pace.total
             task = progress.add_task(described, total=total, loss=math.nan, speed=0.0)
-            for row in _steps(run, recipe, crew, chunks, out, tokenizer, check):
+            for row in _steps(run, recipe, pool, chunks, out, tokenizer, check):
                 log.write(json.dumps(row | {"kernels": kernels.name}) + "\n")
                 log.flush()
                 shown = {"loss": run.recent_loss, "speed": row["tokens_per_s"]}
@@ -101,7 +101,7 @@ def train(
 def _steps(
     run: Run,
     recipe: Recipe,
-    crew: Crew,
+    pool: Workers,
     chunks: Iterator[list[Chunk]],
     out: Path,
     tokenizer: Tokenizer,
@@ -110,7 +110,7 @@ def _steps(
     """A row for each step until the run is at its end; it is saved on the way."""
     pace, at, batch = recipe.pace, run.at, None
     while at < pace.total:
-        row = run.learn(crew, batch or batch_of(next(chunks)))
+        row = run.learn(pool, batch or batch_of(next(chunks)))
         batch = batch_of(next(chunks))  # while a GPU is still at work
         row = run.done(row)
         before, at = at, run.at

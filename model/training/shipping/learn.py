@@ -17,11 +17,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ...completer import Appetite
+from ...completer import WorkspaceBudget
 from ...errors import ModelFolderError
-from ...folder.appetite import write_appetite
+from ...folder.workspace_budget import write_workspace_budget
 from ...languages import LANGUAGES
-from ...memory import memory
+from ...memory import mixing
 from ...profile import UNCALIBRATED, Profile, write_profile
 from ..corpus.corpus import LEARN, CorpusError, SourceFile, read, shards
 from ..judging import cursors, workspaces
@@ -58,23 +58,23 @@ USUAL = Effort()
 def learn(
     model: Path, corpus: Path, steps: Steps, effort: Effort = USUAL, workers: int = 0
 ) -> None:
-    """Write memory.json, profile.json and workspace.json into a model folder.
+    """Write mixing.json, profile.json and workspace.json into a model folder.
 
     Raises CorpusError where there are no learning shards, and ModelFolderError.
     """
     projects = [list(read(shard)) for shard in shards(corpus / LEARN)]
     if not projects:
         raise CorpusError(f"No shards in {corpus / LEARN}; run `stateline corpus build` first.")
-    (model / memory.FILE).unlink(missing_ok=True)  # it is learned beside the network alone
+    (model / mixing.FILE).unlink(missing_ok=True)  # it is learned beside the network alone
     with judges_of(model, steps, workers) as judges:
-        memory.write_trust(trust(judges, projects, effort.windows), model)
+        mixing.write_trust(trust(judges, projects, effort.windows), model)
     with judges_of(model, steps, workers) as judges:
         found = gates(judges, projects, effort.cursors)
         write_profile(Profile(tuple(found), found), model)
-        write_appetite(appetite(judges, projects, effort.targets), model)
+        write_workspace_budget(workspace_budget(judges, projects, effort.targets), model)
 
 
-def trust(judges: Judges, projects: Projects, windows: int) -> memory.Trust:
+def trust(judges: Judges, projects: Projects, windows: int) -> mixing.Trust:
     """One table for all languages."""
     every = [sample for language in LANGUAGES for sample in samples(projects, language, windows)]
     rows = np.concatenate(judges.ask("trust", _recalled, every))
@@ -112,7 +112,7 @@ def between(cases: Mapping[str, Sequence[Case]]) -> dict[str, float]:
     }
 
 
-def appetite(judges: Judges, projects: Projects, count: int) -> Appetite:
+def workspace_budget(judges: Judges, projects: Projects, count: int) -> WorkspaceBudget:
     """How much of other files is read and recalled, by what it saves, and how long tokens are."""
     judged = workspaces.targets(projects, count, 0)
     read, recalled = 0, TOKENS[-1]
@@ -125,7 +125,7 @@ def appetite(judges: Judges, projects: Projects, count: int) -> Appetite:
     assert engine is not None
     texts = [file.text[:LEARNING_CHARS] for files in projects for file in files]
     tokens = sum(len(engine.tokenizer.encode(text)) for text in texts)
-    return Appetite(read, max(read, recalled), round(sum(map(len, texts)) / tokens, 2))
+    return WorkspaceBudget(read, max(read, recalled), round(sum(map(len, texts)) / tokens, 2))
 
 
 def worth(report: Mapping[str, Any], use: str, pays: float) -> int:

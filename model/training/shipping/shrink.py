@@ -17,7 +17,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
-from ...folder.folder import read_config, tokenizer_path
+from ...folder.files import read_config, tokenizer_path
 from ...networks.torch.mamba2 import Mamba2
 from ...networks.torch.quantize import save_quantized
 from ...networks.torch.torch_network import TorchNetwork, torch_model, torch_tensors

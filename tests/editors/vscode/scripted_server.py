@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from stateline.lsp_server.server import server
+from stateline.lsp_server.server import features
 from stateline.lsp_server.server.protocol import Protocol
 from stateline.model.completer import Piece, Scripted
 from stateline.model.errors import ModelFolderError
@@ -82,9 +82,9 @@ def main():
         wait_for_go(1)
     if is_there("crash"):
         sys.exit(3)
-    server.open_completer = load
+    features.open_completer = load
     Protocol.structure_message = record(Protocol.structure_message)
-    server.create_server().start_io()
+    features.create_server().start_io()
 
 
 if __name__ == "__main__":

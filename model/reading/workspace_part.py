@@ -13,14 +13,14 @@ from threading import Event
 
 from ..completer import Neighbour, Surroundings
 from ..memory.archive import NO_FILES, Archive
-from ..secrets.secrets import masked
+from ..secrets.masking import masked
 from ..tokens.chain import Chain
 from ..tokens.tokenizer import Tokenizer
 
 MOST_TOKENS = 1 << 20  # of neighbours that are kept as tokens
 
 
-class Heads:
+class WorkspacePart:
     """What stands before the open file, for any list of neighbours."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .errors import ModelFolderError
 from .folder.config import Mamba2Config
-from .networks.network import BEST, Network, is_small
+from .networks.interface import BEST, Network, is_small
 
 _INSTALL = "run pip install 'stateline[torch]'"
 _NO_TORCH = f"A GPU is used by way of torch, which is not here; {_INSTALL}."
@@ -31,7 +31,7 @@ OpenNetwork = Callable[[Path, Mamba2Config, str, int], Network]
 
 
 def open_network(folder: Path, config: Mamba2Config, device: str, threads: int) -> Network:
-    """The model in a folder, on cpu, cuda or `network.BEST`; ModelFolderError if it cannot be.
+    """The model in a folder, on cpu, cuda or `interface.BEST`; ModelFolderError if it cannot be.
 
     `threads` of 0 are as many as help. On a CPU the native library computes, where it was built.
     """

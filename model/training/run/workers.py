@@ -23,7 +23,7 @@ from torch import Tensor
 from ...folder.config import Mamba2Config
 from ...networks.torch.kernels import TORCH, Kernels
 from ...networks.torch.mamba2 import Mamba2
-from ...networks.torch.state import LayerState, RecurrentState
+from ...networks.torch.torch_state import LayerState, RecurrentState
 
 Flat = tuple[Tensor, ...]
 _LOOK_EVERY_S = 5.0
@@ -37,7 +37,7 @@ _KEEP_MEMORY = {
 
 
 @dataclass(frozen=True)
-class Board:
+class SharedBuffers:
     """What all see: the weights and a step's chunks go out, gradients and states come back."""
 
     weights: Tensor  # (w,) of all parameters, one after another
@@ -48,12 +48,12 @@ class Board:
     losses: Tensor  # (groups,) nats per token
 
     @classmethod
-    def of(cls, model: Mamba2, lanes: int, length: int, together: int) -> Board:
-        """For `model`, whose parameters become views of the board."""
+    def of(cls, model: Mamba2, lanes: int, length: int, together: int) -> SharedBuffers:
+        """For `model`, whose parameters become views of the buffers."""
         device = model.backbone.embedding.weight.device
         weights = torch.cat([p.detach().flatten() for p in model.parameters()])
         groups = lanes // together
-        board = cls(
+        buffers = cls(
             weights,
             torch.zeros(lanes, length + 1, dtype=torch.int64, device=device),
             torch.zeros(lanes, device=device),
@@ -62,7 +62,7 @@ class Board:
             torch.zeros(groups, device=device, dtype=weights.dtype),
         )
         _bind(model, weights)
-        return board
+        return buffers
 
     def share(self) -> None:
         """Move everything into memory that worker processes see too."""
@@ -71,53 +71,55 @@ class Board:
             tensor.share_memory_()  # type: ignore[no-untyped-call]
 
 
-class Crew(ABC):
-    """Computes the gradients of a step; use `hired` to get one."""
+class Workers(ABC):
+    """Computes the gradients of a step; use `started` to get one."""
 
-    def __init__(self, board: Board) -> None:
-        self.board = board
-        self.groups = len(board.losses)
+    def __init__(self, buffers: SharedBuffers) -> None:
+        self.buffers = buffers
+        self.groups = len(buffers.losses)
 
     def run(self) -> Tensor:
-        """Fill the board from its chunks; the mean loss (), and the mean gradient in row 0.
+        """Fill the buffers from its chunks; the mean loss (), and the mean gradient in row 0.
 
         A GPU may still be at work when this returns.
         """
         self._all_groups()
-        total = self.board.gradients[0]
-        for other in self.board.gradients[1:]:
+        total = self.buffers.gradients[0]
+        for other in self.buffers.gradients[1:]:
             total += other
         total /= self.groups
-        return self.board.losses.mean()
+        return self.buffers.losses.mean()
 
     @abstractmethod
     def _all_groups(self) -> None:
         """Take every group of lanes a chunk further."""
 
 
-class _Alone(Crew):
+class _Alone(Workers):
     def __init__(
-        self, board: Board, config: Mamba2Config, kernels: Kernels, *, compiled: bool
+        self, buffers: SharedBuffers, config: Mamba2Config, kernels: Kernels, *, compiled: bool
     ) -> None:
-        super().__init__(board)
-        self._worker = Worker(board, config, kernels, compiled=compiled)
+        super().__init__(buffers)
+        self._worker = Worker(buffers, config, kernels, compiled=compiled)
 
     def _all_groups(self) -> None:
         for group in range(self.groups):
             self._worker.work(group)
 
 
-class _Several(Crew):
-    def __init__(self, board: Board, config: Mamba2Config, workers: int, *, compiled: bool) -> None:
-        super().__init__(board)
+class _Several(Workers):
+    def __init__(
+        self, buffers: SharedBuffers, config: Mamba2Config, workers: int, *, compiled: bool
+    ) -> None:
+        super().__init__(buffers)
         context: Any = multiprocessing.get_context("spawn")
         self._orders, self._done = context.Queue(), context.Queue()
-        board.share()
+        buffers.share()
         os.environ.update(_KEEP_MEMORY | {"OMP_NUM_THREADS": "1"})
         self.workers = [
             context.Process(
                 target=_serve,
-                args=(board, config, compiled, self._orders, self._done),
+                args=(buffers, config, compiled, self._orders, self._done),
                 daemon=True,
             )
             for _ in range(workers)
@@ -145,19 +147,19 @@ class _Several(Crew):
 
 
 @contextmanager
-def hired(
-    board: Board,
+def started(
+    buffers: SharedBuffers,
     config: Mamba2Config,
     workers: int,
     *,
     kernels: Kernels = TORCH,
     compiled: bool = False,
-) -> Iterator[Crew]:
-    """A crew of `workers` processes; of this one alone, with any kernels, if that is 1."""
+) -> Iterator[Workers]:
+    """`workers` processes; of this one alone, with any kernels, if that is 1."""
     if workers == 1:
-        yield _Alone(board, config, kernels, compiled=compiled)
+        yield _Alone(buffers, config, kernels, compiled=compiled)
         return
-    several = _Several(board, config, workers, compiled=compiled)
+    several = _Several(buffers, config, workers, compiled=compiled)
     try:
         yield several
     finally:
@@ -166,10 +168,12 @@ def hired(
             worker.join()
 
 
-def _serve(board: Board, config: Mamba2Config, compiled: bool, orders: Any, done: Any) -> None:
+def _serve(
+    buffers: SharedBuffers, config: Mamba2Config, compiled: bool, orders: Any, done: Any
+) -> None:
     """A worker process: one group after another; a parent that was killed is noticed."""
     torch.set_num_threads(1)
-    worker = Worker(board, config, TORCH, compiled=compiled)
+    worker = Worker(buffers, config, TORCH, compiled=compiled)
     parent = multiprocessing.parent_process()
     while parent is not None and parent.is_alive():
         with suppress(queue.Empty):
@@ -179,32 +183,34 @@ def _serve(board: Board, config: Mamba2Config, compiled: bool, orders: Any, done
 
 
 class Worker:
-    """A model of its own, whose weights and gradients are the board's."""
+    """A model of its own, whose weights and gradients are the buffers's."""
 
     def __init__(
-        self, board: Board, config: Mamba2Config, kernels: Kernels, *, compiled: bool
+        self, buffers: SharedBuffers, config: Mamba2Config, kernels: Kernels, *, compiled: bool
     ) -> None:
         with torch.device("meta"):
             model = Mamba2(config, kernels)
-        self._board = board
-        self._model = model.to_empty(device=board.weights.device).to(board.weights.dtype)
-        _bind(self._model, board.weights)
+        self._buffers = buffers
+        self._model = model.to_empty(device=buffers.weights.device).to(buffers.weights.dtype)
+        _bind(self._model, buffers.weights)
         self._loss: Callable[..., tuple[Tensor, Flat]] = loss_of
         if compiled:
             self._loss = torch.compile(loss_of, dynamic=False)
 
     def work(self, group: int) -> None:
         """Take one group of lanes a chunk further."""
-        board = self._board
-        together = len(board.keep) // len(board.losses)
+        buffers = self._buffers
+        together = len(buffers.keep) // len(buffers.losses)
         lanes = slice(group * together, (group + 1) * together)
-        point_gradients_to(board.gradients[group].zero_(), self._model)
-        device = board.weights.device.type
-        before = tuple(t[lanes] for t in board.states)
+        point_gradients_to(buffers.gradients[group].zero_(), self._model)
+        device = buffers.weights.device.type
+        before = tuple(t[lanes] for t in buffers.states)
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            loss, after = self._loss(self._model, board.tokens[lanes], before, board.keep[lanes])
+            loss, after = self._loss(
+                self._model, buffers.tokens[lanes], before, buffers.keep[lanes]
+            )
         loss.backward()  # type: ignore[no-untyped-call]
-        board.losses[group] = loss.detach()
+        buffers.losses[group] = loss.detach()
         for old, new in zip(before, after, strict=True):
             old.copy_(new.detach())
 
@@ -228,7 +234,7 @@ def point_gradients_to(row: Tensor, model: Mamba2) -> None:
 
 
 def _parts(model: Mamba2, row: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Each parameter with its part of a row (w,) of the board."""
+    """Each parameter with its part of a row (w,) of the buffers."""
     start = 0
     for p in model.parameters():
         yield p, row[start : start + p.numel()].view_as(p)

@@ -12,8 +12,8 @@ from pathlib import PurePath
 from ..completer import Context
 from ..languages import language_of
 from ..memory.archive import NO_FILES, Archive, Ids
-from ..secrets.secrets import masked
-from ..tokens import fim
+from ..secrets.masking import masked
+from ..tokens import layout
 from ..tokens.chain import Chain
 from ..tokens.tokenizer import TokenizedText, Tokenizer
 
@@ -46,7 +46,7 @@ class Reading:
         self.below = ""  # what follows the cursor, as far as a prompt may need it
         self.start = 0  # of the window, in the whole text
         self.file = ""
-        self.head: Chain | None = None  # `[bos] W` that answers use; None: not chosen yet
+        self.workspace: Chain | None = None  # `[bos] W` that answers use; None: not chosen yet
         self.ready = b""  # names the prompt that was last within reach of an answer
         self._held: dict[str, list[list[int]]] = {}  # purpose -> the tokens above its anchors
 
@@ -58,9 +58,9 @@ class Reading:
         text, offset = context.text, context.offset
         self.file = context.around.file or context.path
         self._name(shown_path(context))
-        self.start = fim.window_start(text, offset)
-        below = fim.suffix_start(text, offset)
-        end = below + fim.SUFFIX_CHARS
+        self.start = layout.window_start(text, offset)
+        below = layout.suffix_start(text, offset)
+        end = below + layout.SUFFIX_CHARS
         first = max(0, self.start - SECRET_CHARS)
         shown = masked(text[first : end + SECRET_CHARS])
         self.prefix.update(shown[self.start - first : offset - first])
@@ -84,7 +84,7 @@ class Reading:
         ids, settled = self.prefix.ids, self.prefix.settled
         anchors = self._held.setdefault(purpose, [])
         for above in reversed(anchors):
-            most = longest if above is anchors[-1] else min(longest, fim.ANCHOR_TOKENS)
+            most = longest if above is anchors[-1] else min(longest, layout.ANCHOR_TOKENS)
             if len(above) <= settled <= len(above) + most and ids[: len(above)] == above:
                 break
         else:

@@ -1,7 +1,7 @@
 """Secrets in a text: where they stand, and the same text without them.
 
 Owns what a secret looks like by itself: private keys, the tokens of well-known services, passwords
-in URLs, authorization headers. Values under telling names are found by `secret_values`. Pure
+in URLs, authorization headers. Values under telling names are found by `named_values`. Pure
 functions of one text, in code points; knows no files, no languages, no models. It runs on every
 keystroke: each rule starts from a mark that a substring search finds, and takes linear time on any
 input.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .secret_values import is_password, named_values, places
+from .named_values import is_password, named_values, places
 
 Span = tuple[int, int]  # start and end, in code points
 

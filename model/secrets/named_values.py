@@ -2,7 +2,7 @@
 
 Owns which names tell, in which ways languages and formats give a value to a name, and which values
 look like chance rather than like words. Knows no tokens that are secret by their own shape; see
-`secrets`. Whatever is scanned ahead ends where the next scan may begin, so that time stays linear.
+`masking`. Whatever is scanned ahead ends where the next scan may begin, so that time stays linear.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...model.completer import Appetite, Neighbour
+from ...model.completer import Neighbour, WorkspaceBudget
 
 MAX_WANTED = 64  # files
 # The files used last stand before the imports; if all did, a long session would leave no room.
@@ -56,7 +56,7 @@ def wanted(
 def choose(
     wanted: Sequence[Neighbour],
     beside: Sequence[Neighbour],
-    appetite: Appetite,
+    budget: WorkspaceBudget,
     before: Selection,
 ) -> Selection:
     """What to read and what to recall, given what is so far; both lists by importance.
@@ -66,13 +66,15 @@ def choose(
     when the budget is exceeded, everything that would not be chosen anew goes at once. `beside`
     is for the memory alone.
     """
-    read = _read(wanted, int(appetite.read_tokens * appetite.chars_per_token), before.read)
-    return Selection(read, _recalled((*wanted, *beside), read, appetite))
+    read = _read(wanted, int(budget.read_tokens * budget.chars_per_token), before.read)
+    return Selection(read, _recalled((*wanted, *beside), read, budget))
 
 
-def in_order(wanted: Sequence[Neighbour], appetite: Appetite, order: Sequence[str]) -> Selection:
+def in_order(
+    wanted: Sequence[Neighbour], budget: WorkspaceBudget, order: Sequence[str]
+) -> Selection:
     """A selection as it was in an earlier session, of which only the paths are known."""
-    budget_chars = int(appetite.read_tokens * appetite.chars_per_token)
+    budget_chars = int(budget.read_tokens * budget.chars_per_token)
     pieces = {each.file: each for each in _cut(wanted, int(budget_chars * _LARGEST_SHARE))}
     return Selection(tuple(pieces[file] for file in order if file in pieces))
 
@@ -91,9 +93,9 @@ def _read(
 
 
 def _recalled(
-    wanted: Sequence[Neighbour], read: Sequence[Neighbour], appetite: Appetite
+    wanted: Sequence[Neighbour], read: Sequence[Neighbour], budget: WorkspaceBudget
 ) -> tuple[Neighbour, ...]:
-    budget_chars = int(appetite.recalled_tokens * appetite.chars_per_token) - _chars(read)
+    budget_chars = int(budget.recalled_tokens * budget.chars_per_token) - _chars(read)
     held = {each.file for each in read}
     others = [each for each in wanted if each.file not in held]
     pieces = _cut(others, int(budget_chars * _LARGEST_SHARE))

@@ -8,8 +8,8 @@ import torch
 from stateline.model.networks.torch.mamba2 import Mamba2
 from stateline.model.networks.torch.torch_network import TorchNetwork
 from stateline.model.states import store as store_module
-from stateline.model.states.shelf import Remembered, StateShelf
 from stateline.model.states.statefolder import entries
+from stateline.model.states.storage import Remembered, StateStorage
 from stateline.model.states.store import Store
 from stateline.model.tokens.chain import Chain
 from tiny_model import tiny_config, tiny_network
@@ -22,9 +22,9 @@ def always_fresh(monkeypatch):
     monkeypatch.setattr(store_module, "REFRESH_S", 0)
 
 
-def shelf(folder: Path, dtype: torch.dtype = torch.float32, **sizes) -> StateShelf:
+def storage(folder: Path, dtype: torch.dtype = torch.float32, **sizes) -> StateStorage:
     network = TorchNetwork(Mamba2(tiny_config(**sizes)).to(dtype))
-    return StateShelf(Store(folder, "0" * 32), network)
+    return StateStorage(Store(folder, "0" * 32), network)
 
 
 def read(count: int) -> Remembered:
@@ -34,13 +34,13 @@ def read(count: int) -> Remembered:
 
 
 def saved(folder: Path, remembered: Remembered | None = None, count: int = 5) -> bytes:
-    shelf(folder).save(CHAIN, count, remembered or read(count), "/project")
+    storage(folder).save(CHAIN, count, remembered or read(count), "/project")
     return CHAIN.name(count)
 
 
 def test_a_state_comes_back_bit_by_bit_after_a_restart(tmp_path: Path):
     name, meant = saved(tmp_path), read(5)
-    again = shelf(tmp_path)
+    again = storage(tmp_path)
     assert name in again
     assert set(again.lengths()) == {5}
     found = again.load(name)
@@ -54,8 +54,8 @@ def test_a_state_comes_back_bit_by_bit_after_a_restart(tmp_path: Path):
 
 def test_there_is_nothing_under_another_name(tmp_path: Path):
     saved(tmp_path)
-    assert CHAIN.name(3) not in shelf(tmp_path)
-    assert shelf(tmp_path).load(CHAIN.name(3)) is None
+    assert CHAIN.name(3) not in storage(tmp_path)
+    assert storage(tmp_path).load(CHAIN.name(3)) is None
 
 
 def without_logits(folder: Path) -> None:
@@ -74,16 +74,16 @@ def without_logits(folder: Path) -> None:
 )
 def test_logits_that_no_such_model_says_are_refused(tmp_path: Path, logits: np.ndarray):
     name = saved(tmp_path, Remembered(read(5).state, logits))
-    assert shelf(tmp_path).load(name) is None
+    assert storage(tmp_path).load(name) is None
 
 
 def test_states_of_another_shape_are_refused(tmp_path: Path):
     name = saved(tmp_path)
-    assert shelf(tmp_path, d_state=16).load(name) is None
-    assert shelf(tmp_path, torch.float64).load(name) is None
-    assert shelf(tmp_path).load(name)
+    assert storage(tmp_path, d_state=16).load(name) is None
+    assert storage(tmp_path, torch.float64).load(name) is None
+    assert storage(tmp_path).load(name)
     without_logits(tmp_path)
-    assert shelf(tmp_path).load(name) is None
+    assert storage(tmp_path).load(name) is None
 
 
 def test_a_state_belongs_to_every_file_that_was_read_for_it(tmp_path: Path):
@@ -99,6 +99,6 @@ def test_a_state_belongs_to_every_file_that_was_read_for_it(tmp_path: Path):
 def test_forgetting_a_file_takes_every_state_that_has_read_it(tmp_path: Path, file: str, left):
     for count in (1, 3, 5):
         saved(tmp_path, count=count)
-    here = shelf(tmp_path)
+    here = storage(tmp_path)
     here.forget([file])
     assert set(here.lengths()) == left

@@ -4,11 +4,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from stateline.model import PRETRAINED, runtime
+from stateline.model import PRETRAINED, open_network
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder.folder import read_config
+from stateline.model.folder.files import read_config
+from stateline.model.networks.interface import BEST
 from stateline.model.networks.native.native_network import NativeNetwork
-from stateline.model.networks.network import BEST
 from stateline.model.networks.torch.torch_network import TorchNetwork
 
 SMALL = read_config(PRETRAINED)
@@ -22,10 +22,10 @@ def opened(monkeypatch):
     def open_where(device, config, *, library=True, torch=True, driver=False, cuda=False):
         monkeypatch.setattr(NativeNetwork, "load", lambda *_: "native" if library else None)
         monkeypatch.setattr(TorchNetwork, "load", lambda *_: "torch")
-        monkeypatch.setattr(runtime, "_has_torch", lambda: torch)
-        monkeypatch.setattr(runtime, "_has_nvidia_driver", lambda: driver)
+        monkeypatch.setattr(open_network, "_has_torch", lambda: torch)
+        monkeypatch.setattr(open_network, "_has_nvidia_driver", lambda: driver)
         monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
-        return runtime.open_network(PRETRAINED, config, device, 0)
+        return open_network.open_network(PRETRAINED, config, device, 0)
 
     return open_where
 
@@ -66,6 +66,6 @@ def test_with_nothing_to_compute_on_a_sentence_says_what_to_install(opened, devi
     ],
 )
 def test_a_gpu_that_is_not_used_is_said(monkeypatch, config, where, driver, advised):
-    monkeypatch.setattr(runtime, "_has_nvidia_driver", lambda: driver)
+    monkeypatch.setattr(open_network, "_has_nvidia_driver", lambda: driver)
     network = SimpleNamespace(config=config, runtime=where)
-    assert ("stateline[torch]" in runtime.idle_gpu(network)) == advised
+    assert ("stateline[torch]" in open_network.idle_gpu(network)) == advised

@@ -4,20 +4,25 @@ import json
 from pathlib import Path
 
 import pytest
-from stateline.model.completer import Appetite
+from stateline.model.completer import WorkspaceBudget
 from stateline.model.errors import ModelFolderError
-from stateline.model.folder.appetite import FILE, MOST_TOKENS, UNPROVEN, read_appetite
+from stateline.model.folder.workspace_budget import (
+    FILE,
+    MOST_TOKENS,
+    UNPROVEN,
+    read_workspace_budget,
+)
 
 GOOD = {"read_tokens": 0, "recalled_tokens": 16_000, "chars_per_token": 3}
 
 
 def test_a_folder_without_a_word_on_it_is_unproven(tmp_path: Path):
-    assert read_appetite(tmp_path) == UNPROVEN
+    assert read_workspace_budget(tmp_path) == UNPROVEN
 
 
 def test_what_the_folder_says_counts(tmp_path: Path):
     (tmp_path / FILE).write_text(json.dumps(GOOD))
-    assert read_appetite(tmp_path) == Appetite(0, 16_000, 3.0)
+    assert read_workspace_budget(tmp_path) == WorkspaceBudget(0, 16_000, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -43,5 +48,5 @@ def test_what_the_folder_says_counts(tmp_path: Path):
 def test_anything_else_is_explained_in_a_sentence(tmp_path: Path, text: str):
     (tmp_path / FILE).write_text(text)
     with pytest.raises(ModelFolderError, match=r"delete it to go without\.$") as error:
-        read_appetite(tmp_path)
+        read_workspace_budget(tmp_path)
     assert "\n" not in str(error.value)

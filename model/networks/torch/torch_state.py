@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...folder.config import Mamba2Config
-from ..network import Arrays, is_state
+from ..interface import Arrays, is_state
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..networks.network import Network, State, is_finite
+from ..networks.interface import Network, State, is_finite
 from ..tokens.chain import Chain
 from .statefile import Source
 from .store import Store
@@ -37,8 +37,8 @@ class Remembered:
         return self if state is self.state else Remembered(state, self.logits)
 
 
-class StateShelf:
-    """The states of one model that are on the disk; a `checkpoints.Shelf`."""
+class StateStorage:
+    """The states of one model that are on the disk; a `checkpoints.Storage`."""
 
     def __init__(self, store: Store, network: Network) -> None:
         self._store, self._network = store, network

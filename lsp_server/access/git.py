@@ -1,21 +1,32 @@
-"""Where git keeps rules outside of the tree that it judges.
+"""What git keeps outside of the tree: rules, and which branch is checked out.
 
-Owns the finding of a repository's own excludes and of the user's, without running git. Knows
-nothing of what such files say. Whatever cannot be read counts as not there.
+Owns the finding of `.git`, as a folder or as the file that worktrees and submodules have, of a
+repository's own excludes and of the user's. Never runs git, writes nothing, and knows nothing of
+what rules say. Whatever cannot be read counts as not there.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from .texts import FOLLOWING, plain_bytes
 
 _MAX_CONFIG_BYTES = 1 << 20
+_LARGEST_LINE_BYTES = 4096
 _SECTION = re.compile(r"\s*\[\s*([^\]\s\"]+)\s*(\"[^\"]*\")?\s*\](.*)")
 _EXCLUDES = re.compile(r"\s*excludesfile\s*=\s*(.*)", re.IGNORECASE)
 _COMMENT = re.compile(r"\s+[#;].*")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Absolute paths of what is worth watching for a workspace folder."""
+
+    head: str  # the file that names the branch
+    folders: tuple[str, ...]  # git's own, and those from the workspace folder up to the top one
 
 
 def user_excludes() -> Path | None:
@@ -54,15 +65,43 @@ def _excludes_file(config: str) -> str | None:
 
 def repository_excludes(folder: Path) -> Path | None:
     """A repository's info/exclude, given its top folder; None if the folder is no such thing."""
-    git = folder / ".git"
-    if git.is_dir():
-        return git / "info" / "exclude"
-    if not git.is_file():
+    own = _own(str(folder))
+    if own is None:
         return None
-    # A worktree or a submodule: a file that says where the repository lies.
-    real = folder / _text_of(git).removeprefix("gitdir:").strip()
-    common = _text_of(real / "commondir").strip()
-    return real / common / "info" / "exclude"
+    # A worktree shares these with the repository that it is one of.
+    common = read_line(os.path.join(own, "commondir"))
+    return Path(own, common, "info", "exclude")
+
+
+def repository_of(root: str) -> Repository | None:
+    """The repository that a folder stands in, as far as it can be read."""
+    folders = [root]
+    while True:
+        top = folders[-1]
+        own = _own(top)
+        if own and os.path.isfile(head := os.path.join(own, "HEAD")):
+            return Repository(head, (own, os.path.join(own, "info"), *folders))
+        if own or (above := os.path.dirname(top)) == top:
+            return None
+        folders.append(above)
+
+
+def _own(top: str) -> str | None:
+    """Git's own folder of a repository, given its top folder; None if that is no such thing."""
+    own = os.path.join(top, ".git")
+    if os.path.isfile(own):  # of a worktree or a submodule: it says where the folder is
+        named = read_line(own).removeprefix("gitdir:").strip()
+        return os.path.normpath(os.path.join(top, named)) if named else own
+    return own if os.path.exists(own) else None
+
+
+def read_line(path: str) -> str:
+    """The first line of a small file; empty if there is none."""
+    try:
+        data = plain_bytes(path, _LARGEST_LINE_BYTES, FOLLOWING)
+    except (OSError, ValueError):
+        return ""
+    return data.decode("utf-8", "surrogateescape").partition("\n")[0].strip()
 
 
 def _text_of(path: Path) -> str:

@@ -11,7 +11,7 @@ import tiny_model
 from awkward_code import code
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.model.tokens import fim
+from stateline.model.tokens import layout
 from stateline.model.tokens.tokenizer import Markers
 
 OURS = tiny_model.ours()
@@ -27,7 +27,7 @@ def at_cursor(marked: str) -> tuple[str, int]:
 
 def check_suffix(marked: str, suffix: str) -> None:
     text, offset = at_cursor(marked)
-    assert text[fim.suffix_start(text, offset) :] == suffix
+    assert text[layout.suffix_start(text, offset) :] == suffix
 
 
 def test_the_suffix_starts_at_the_cursor_or_after_what_editors_close():
@@ -57,18 +57,18 @@ def test_the_suffix_starts_at_the_cursor_or_after_what_editors_close():
     [("█", 0), ("a█", 1), ("█\n", 0), ("a█b\nc", 2), ("a\n█b", 3), ("a█\u2028b\x0cc", 5)],
 )
 def test_a_line_ends_at_the_line_feed_or_with_the_text(marked: str, end: int):
-    assert fim.line_end(*at_cursor(marked)) == end
+    assert layout.line_end(*at_cursor(marked)) == end
 
 
 def test_the_window_is_the_whole_beginning_of_a_short_text():
-    assert [fim.window_start(LINES, n) for n in (0, 1, 6_000, fim.WINDOW_CHARS)] == [0] * 4
+    assert [layout.window_start(LINES, n) for n in (0, 1, 6_000, layout.WINDOW_CHARS)] == [0] * 4
 
 
 def test_the_window_starts_at_a_line_and_moves_in_hops():
-    starts = [fim.window_start(LINES, offset) for offset in range(0, len(LINES), 7)]
+    starts = [layout.window_start(LINES, offset) for offset in range(0, len(LINES), 7)]
     assert starts == sorted(starts)
     assert all(start == 0 or LINES[start - 1] == "\n" for start in starts)
-    hops = sorted({start // (fim.WINDOW_CHARS // 2) for start in starts})
+    hops = sorted({start // (layout.WINDOW_CHARS // 2) for start in starts})
     assert hops == list(range(len(hops)))
     assert len(set(starts)) == len(hops), "it stands still within a hop"
 
@@ -77,7 +77,7 @@ def test_the_window_stands_still_while_typing():
     typed = "".join(f"    value = {n}\n" for n in range(100))
     for offset in (11_990, 12_100, 17_000, 25_000):
         starts = [
-            fim.window_start(LINES[:offset] + typed[:n] + LINES[offset:], offset + n)
+            layout.window_start(LINES[:offset] + typed[:n] + LINES[offset:], offset + n)
             for n in range(len(typed))
         ]
         assert sum(a != b for a, b in pairwise(starts)) <= 1
@@ -90,14 +90,14 @@ def test_the_window_stands_still_while_typing():
 @settings(deadline=None)
 def test_the_window_is_neither_too_long_nor_too_short(text: str, offset: int):
     offset = min(offset, len(text))
-    length = offset - fim.window_start(text, offset)
-    assert length <= fim.WINDOW_CHARS
-    assert length >= min(offset, fim.WINDOW_CHARS // 4)
+    length = offset - layout.window_start(text, offset)
+    assert length <= layout.WINDOW_CHARS
+    assert length >= min(offset, layout.WINDOW_CHARS // 4)
 
 
 def test_between_very_long_lines_there_is_still_a_window():
     text = "x" * 12_500 + "\n"
-    assert fim.window_start(text, len(text)) == 6_000
+    assert layout.window_start(text, len(text)) == 6_000
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ def test_between_very_long_lines_there_is_still_a_window():
     ],
 )
 def test_the_boundary_reaches_an_offset_and_splits_no_character(ends, offset, count):
-    assert fim.boundary(ends, offset) == count
+    assert layout.boundary(ends, offset) == count
 
 
 @given(st.text("ab 日🙂é\n", max_size=30), st.integers(0, 40))
 @settings(deadline=None)
 def test_text_cut_at_a_boundary_is_whole(text: str, offset: int):
     encoded = OURS.encode_with_offsets(text)
-    count = fim.boundary(encoded.ends, offset)
+    count = layout.boundary(encoded.ends, offset)
     before, after = OURS.decode(encoded.ids[:count]), OURS.decode(encoded.ids[count:])
     assert before + after == text
     assert len(before) >= min(offset, len(text))
@@ -134,7 +134,7 @@ def test_text_cut_at_a_boundary_is_whole(text: str, offset: int):
 def anchor_of(text: str) -> tuple[str, str, int]:
     """The text above the anchor and below it, and how many tokens are below."""
     encoded = OURS.encode_with_offsets(text)
-    anchor = fim.place_anchor(text, encoded.ends)
+    anchor = layout.place_anchor(text, encoded.ends)
     above = OURS.decode(encoded.ids[:anchor])
     return above, text[len(above) :], len(encoded.ids) - anchor
 
@@ -166,13 +166,13 @@ def test_a_short_text_is_anchored_at_its_start(text: str):
 )
 def test_long_lines_are_anchored_within_the_limit(text: str):
     above, below, tokens = anchor_of(text)
-    assert 0 < tokens <= fim.ANCHOR_TOKENS
+    assert 0 < tokens <= layout.ANCHOR_TOKENS
     assert above + below == text
 
 
 @pytest.mark.parametrize(("count", "anchor"), [(0, 0), (255, 0), (256, 0), (257, 2), (1_000, 745)])
 def test_the_limit_of_an_anchor_is_counted_in_tokens(count: int, anchor: int):
-    assert fim.place_anchor("x" * count, range(1, count + 1)) == anchor
+    assert layout.place_anchor("x" * count, range(1, count + 1)) == anchor
 
 
 @given(st.integers(0, 10**6))
@@ -181,15 +181,15 @@ def test_no_anchor_is_further_than_the_limit(seed: int):
     rng = random.Random(seed)
     text = rng.choice(code())
     above, below, tokens = anchor_of(text[: rng.randrange(len(text))])
-    assert tokens <= fim.ANCHOR_TOKENS
+    assert tokens <= layout.ANCHOR_TOKENS
     assert below.count("\n") <= 9
     assert "\ufffd" not in above
 
 
 def test_a_suffix_is_bounded():
-    tokens, landmarks = fim.anchored(MARKERS, [], 0, range(10, 400))
-    assert tokens[3:-1] == [*range(10, 10 + fim.SUFFIX_TOKENS)]
-    assert landmarks == (1, 2, fim.SUFFIX_TOKENS + 4)
+    tokens, landmarks = layout.anchored(MARKERS, [], 0, range(10, 400))
+    assert tokens[3:-1] == [*range(10, 10 + layout.SUFFIX_TOKENS)]
+    assert landmarks == (1, 2, layout.SUFFIX_TOKENS + 4)
 
 
 def check_layout(marked: str, expected: str, markers: Markers = MARKERS) -> None:
@@ -198,7 +198,7 @@ def check_layout(marked: str, expected: str, markers: Markers = MARKERS) -> None
     before, _, near = prefix.partition("|")
     ids = [*OURS.encode(before), *OURS.encode(near)]
     anchor = len(OURS.encode(before))
-    tokens, landmarks = fim.anchored(markers, ids, anchor, OURS.encode(suffix), OURS.encode("w"))
+    tokens, landmarks = layout.anchored(markers, ids, anchor, OURS.encode(suffix), OURS.encode("w"))
     names = {getattr(MARKERS, name): f"[{name}]" for name in ("bos", "pre", "suf", "mid")}
     shown = ""
     for count, token in enumerate(tokens):
@@ -226,26 +226,26 @@ ids = st.lists(st.integers(10, 400), max_size=300)
 @settings(deadline=None)
 def test_the_parts_of_a_layout_are_where_the_landmarks_say(prefix, anchor, suffix, workspace):
     anchor = min(anchor, len(prefix))
-    tokens, (head, before, around) = fim.anchored(MARKERS, prefix, anchor, suffix, workspace)
+    tokens, (head, before, around) = layout.anchored(MARKERS, prefix, anchor, suffix, workspace)
     assert tokens[:head] == [MARKERS.bos, *workspace]
     assert tokens[head] == MARKERS.pre
     assert tokens[before] == MARKERS.suf
     assert tokens[around - 1] == MARKERS.mid
     assert tokens[head + 1 : before] + tokens[around:] == prefix
-    assert tokens[before + 1 : around - 1] == suffix[: fim.SUFFIX_TOKENS]
-    assert around - before - 2 <= fim.SUFFIX_TOKENS
+    assert tokens[before + 1 : around - 1] == suffix[: layout.SUFFIX_TOKENS]
+    assert around - before - 2 <= layout.SUFFIX_TOKENS
 
 
 @given(ids, ids, ids)
 @settings(deadline=None)
 def test_typing_only_appends(prefix, typed, suffix):
     anchor = len(prefix) // 2
-    before, landmarks = fim.anchored(MARKERS, prefix, anchor, suffix)
-    after, same = fim.anchored(MARKERS, prefix + typed, anchor, suffix)
+    before, landmarks = layout.anchored(MARKERS, prefix, anchor, suffix)
+    after, same = layout.anchored(MARKERS, prefix + typed, anchor, suffix)
     assert after == before + typed
     assert same == landmarks
 
 
 @pytest.mark.parametrize("character", "([{<=+-.#/a1_\\|&!?@ ")
 def test_text_that_was_typed_is_no_auto_closed_text(character: str):
-    assert fim.suffix_start(f"({character})", 1) == 1
+    assert layout.suffix_start(f"({character})", 1) == 1

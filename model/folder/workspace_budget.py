@@ -9,17 +9,17 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ..completer import Appetite
+from ..completer import WorkspaceBudget
 from ..errors import ModelFolderError
 
 FILE = "workspace.json"
 MOST_TOKENS = 1 << 20
 # Of a model that was not evaluated: what most code models gain something from.
-UNPROVEN = Appetite(read_tokens=4096)
+UNPROVEN = WorkspaceBudget(read_tokens=4096)
 _MAX_JSON_BYTES = 1 << 16
 
 
-def read_appetite(folder: Path) -> Appetite:
+def read_workspace_budget(folder: Path) -> WorkspaceBudget:
     """What the folder says, else UNPROVEN. Raises ModelFolderError."""
     path = folder / FILE
     if not path.is_file():
@@ -28,7 +28,7 @@ def read_appetite(folder: Path) -> Appetite:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise ValueError("too large")
         found = json.loads(path.read_bytes())
-        return Appetite(
+        return WorkspaceBudget(
             _tokens(found["read_tokens"]),
             _tokens(found["recalled_tokens"]),
             _chars(found["chars_per_token"]),
@@ -40,9 +40,9 @@ def read_appetite(folder: Path) -> Appetite:
         ) from error
 
 
-def write_appetite(appetite: Appetite, folder: Path) -> None:
+def write_workspace_budget(workspace_budget: WorkspaceBudget, folder: Path) -> None:
     """Say it in a model folder."""
-    (folder / FILE).write_text(json.dumps(asdict(appetite)) + "\n")
+    (folder / FILE).write_text(json.dumps(asdict(workspace_budget)) + "\n")
 
 
 def _tokens(value: object) -> int:

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stateline.lsp_server.workspace.neighbours import MAX_WANTED, Selection, choose, wanted
-from stateline.model.completer import Appetite, Neighbour
+from stateline.lsp_server.workspace.selection import MAX_WANTED, Selection, choose, wanted
+from stateline.model.completer import Neighbour, WorkspaceBudget
 
 NOTHING = Selection()
 
@@ -15,12 +15,12 @@ def of(name, chars=100, line=10):
     return Neighbour(name, (text * (chars // line + 1))[:chars], f"/{name}")
 
 
-def appetite(read, recalled=0):
-    return Appetite(read, recalled, chars_per_token=1.0)
+def workspace_budget(read, recalled=0):
+    return WorkspaceBudget(read, recalled, chars_per_token=1.0)
 
 
 def read(files, budget, before=NOTHING):
-    return [each.path for each in choose(files, [], appetite(budget), before).read]
+    return [each.path for each in choose(files, [], workspace_budget(budget), before).read]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_budget_is_filled_by_importance_with_room_left():
 
 
 def test_a_long_file_is_cut_at_a_line():
-    selection = choose([of("a", 1000), of("b", 5)], [], appetite(300), NOTHING)
+    selection = choose([of("a", 1000), of("b", 5)], [], workspace_budget(300), NOTHING)
     assert [len(each.text) for each in selection.read] == [5, 100]
     assert selection.read[1].text == of("a", 100).text
     assert selection.read[1].file == "/a"
@@ -65,28 +65,28 @@ def test_a_long_file_is_cut_at_a_line():
 
 @pytest.mark.parametrize("text", ["", " \n \n", "x" * 1000, "\n" + "x" * 1000])
 def test_a_file_of_which_nothing_is_left_is_left_out(text):
-    assert choose([Neighbour("a", text, "/a")], [], appetite(300, 300), NOTHING) == NOTHING
+    assert choose([Neighbour("a", text, "/a")], [], workspace_budget(300, 300), NOTHING) == NOTHING
 
 
 def test_what_was_read_keeps_its_place():
-    before = choose([of("a"), of("b"), of("c")], [], appetite(1000), NOTHING)
+    before = choose([of("a"), of("b"), of("c")], [], workspace_budget(1000), NOTHING)
     assert read([of("c"), of("a"), of("b")], 1000, before) == ["c", "b", "a"]
     assert read([of("n"), of("c"), of("a"), of("b")], 1000, before) == ["c", "b", "a", "n"]
 
 
 def test_a_changed_file_goes_to_the_end():
-    before = choose([of("a"), of("b"), of("c")], [], appetite(1000), NOTHING)
+    before = choose([of("a"), of("b"), of("c")], [], workspace_budget(1000), NOTHING)
     assert read([of("a"), of("b", 120), of("c")], 1000, before) == ["c", "a", "b"]
 
 
 def test_an_edit_below_the_cut_changes_nothing():
-    before = choose([of("a", 1000), of("b")], [], appetite(300), NOTHING)
-    now = choose([of("a", 1000 + 50), of("b")], [], appetite(300), before)
+    before = choose([of("a", 1000), of("b")], [], workspace_budget(300), NOTHING)
+    now = choose([of("a", 1000 + 50), of("b")], [], workspace_budget(300), before)
     assert now == before
 
 
 def test_what_is_wanted_no_more_is_dropped():
-    before = choose([of("a"), of("b"), of("c")], [], appetite(1000), NOTHING)
+    before = choose([of("a"), of("b"), of("c")], [], workspace_budget(1000), NOTHING)
     assert read([of("a"), of("c")], 1000, before) == ["c", "a"]
     assert read([], 1000, before) == []
 
@@ -96,7 +96,7 @@ def test_beyond_the_budget_several_are_dropped_at_once():
     used = [of(name) for name in "abcdefgh"]
     for number in range(30):
         used.insert(0, of(f"n{number}"))
-        now = choose(used, [], appetite(budget), before)
+        now = choose(used, [], workspace_budget(budget), before)
         assert now.read[-1] == used[0]
         drops.append(len({*before.read} - {*now.read}))
         before = now
@@ -106,7 +106,7 @@ def test_beyond_the_budget_several_are_dropped_at_once():
 
 def test_the_memory_gets_what_is_not_read_and_the_files_beside():
     files = [of(name) for name in "abcdef"]
-    selection = choose(files, [of("y"), of("z")], appetite(400, 700), NOTHING)
+    selection = choose(files, [of("y"), of("z")], workspace_budget(400, 700), NOTHING)
     assert [each.path for each in selection.read] == ["c", "b", "a"]
     assert [each.path for each in selection.recalled] == ["y", "f", "e", "d"]
 
@@ -122,7 +122,7 @@ budgets = st.integers(0, 1500)
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(several("abcdef"), several("xyz")), max_size=4), budgets, budgets)
 def test_budgets_hold_and_a_standing_choice_stands(rounds, read_tokens, recalled_tokens):
-    hunger, before = appetite(read_tokens, recalled_tokens), NOTHING
+    hunger, before = workspace_budget(read_tokens, recalled_tokens), NOTHING
     for wanted_now, beside in rounds:
         now = choose(wanted_now, beside, hunger, before)
         paths = [each.path for each in (*now.read, *now.recalled)]

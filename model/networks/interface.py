@@ -2,7 +2,7 @@
 
 Owns what the engine asks of a network and of its states, and how a state is recognised among
 arrays of unknown origin. Knows NumPy only, and no network: `torch_network` is the one that all
-others are measured by, and `runtime` chooses.
+others are measured by, and `open_network` chooses.
 """
 
 from __future__ import annotations
