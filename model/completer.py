@@ -66,6 +66,29 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Runtime:
+    """What a model computes with."""
+
+    device: str  # "cpu" or "cuda"
+    kernels: str  # whose: "native", "torch"
+    precision: str  # "float32"
+    threads: int = 1
+    detail: str = ""  # which device, or which instructions of it
+
+    @property
+    def arithmetic(self) -> str:
+        """Numbers of another one differ in their last bits: stored states are kept apart by it."""
+        return f"{self.kernels} {self.precision}"
+
+    def __str__(self) -> str:
+        device = self.detail if self.device == "cuda" else "CPU"
+        instructions = f" ({self.detail})" if self.device == "cpu" and self.detail else ""
+        plural = "s" if self.threads > 1 else ""
+        kernels = f"{self.kernels} kernels{instructions}, {self.precision}"
+        return f"{device}, {kernels}, {self.threads} thread{plural}"
+
+
+@dataclass(frozen=True)
 class Sampling:
     """How to choose tokens. Temperature 0 is greedy."""
 
@@ -152,8 +175,8 @@ class Completer(Writer, Protocol):
         ...
 
     @property
-    def runtime(self) -> str:
-        """What it computes with, for people."""
+    def runtime(self) -> Runtime:
+        """What it computes with."""
         ...
 
     @property
@@ -184,7 +207,7 @@ class Scripted:
         self._script, self._others = script, others
         self.workspace_budget = WorkspaceBudget()
         self.profile = Profile()
-        self.runtime = "a script"
+        self.runtime = Runtime("cpu", "no", "no precision")
         self.advice = ""
         self.forgotten: list[str] = []
         self.asked: list[Context] = []

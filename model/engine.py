@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
-from .completer import Context, Ended, Piece, Sampling, Usage, WorkspaceBudget
+from .completer import Context, Ended, Piece, Runtime, Sampling, Usage, WorkspaceBudget
 from .errors import ModelFolderError
 from .folder.files import read_config, tokenizer_path
 from .folder.workspace_budget import read_workspace_budget
@@ -105,7 +105,7 @@ class Engine:
             )
         storage = None
         if states:
-            name = fingerprint(folder, layout.LAYOUT, made.arithmetic)
+            name = fingerprint(folder, layout.LAYOUT, made.runtime.arithmetic)
             storage = StateStorage(Store(states, name), made)
         trust = mixing.read_trust(folder)
         workspace_budget = read_workspace_budget(folder)
@@ -114,7 +114,7 @@ class Engine:
         )
 
     @property
-    def runtime(self) -> str:
+    def runtime(self) -> Runtime:
         """See `Completer`."""
         return self.network.runtime
 

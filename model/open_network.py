@@ -52,7 +52,7 @@ def open_network(folder: Path, config: Mamba2Config, device: str, threads: int) 
 
 def idle_gpu(network: Network) -> str:
     """What to do where a larger model computes on a CPU beside a GPU; nothing elsewhere."""
-    on_cpu = network.runtime.startswith("CPU")
+    on_cpu = network.runtime.device == "cpu"
     worthwhile = on_cpu and not is_small(network.config) and _has_nvidia_driver()
     return _IDLE_GPU if worthwhile else ""
 

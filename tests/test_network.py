@@ -33,7 +33,7 @@ def test_advancing_is_the_models_forward(dtype: torch.dtype, outside: type):
     assert abs(logits - wanted).max() <= 8 * torch.finfo(dtype).eps * abs(wanted).max()
     assert is_state(state.arrays(), network.config, outside)
     assert network.state_bytes == state.nbytes + logits.nbytes == state_bytes(model.config, outside)
-    assert network.arithmetic == f"torch {str(dtype).removeprefix('torch.')}"
+    assert network.runtime.arithmetic == f"torch {str(dtype).removeprefix('torch.')}"
 
 
 def test_logits_after_each_of_the_last_tokens():
@@ -131,14 +131,14 @@ from threading import Event
 sys.modules["torch"] = None  # from here on importing it fails
 
 import numpy as np
-from stateline.model.completer import Context, Sampling, Surroundings
+from stateline.model.completer import Context, Runtime, Sampling, Surroundings
 from stateline.model.engine import Engine
 from stateline.model.networks.interface import is_state, state_bytes
 from stateline.model.states.statefolder import entries
 
 
 class Sums:
-    arithmetic, runtime, exact = "sums", "sums", False
+    runtime, exact = Runtime("cpu", "sums", "float64"), False
 
     def __init__(self, config):
         self.config, self.state_bytes = config, state_bytes(config, np.float32)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from stateline.model import PRETRAINED, open_network
+from stateline.model.completer import Runtime
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.files import read_config
 from stateline.model.networks.interface import BEST
@@ -56,13 +57,22 @@ def test_with_nothing_to_compute_on_a_sentence_says_what_to_install(opened, devi
     assert "pip install 'stateline[torch]'" in str(raised.value)
 
 
+ON_CPU = Runtime("cpu", "native", "float32", 1, "avx2")
+ON_GPU = Runtime("cuda", "torch", "bfloat16", 8, "NVIDIA H100")
+
+
+def test_what_is_computed_with_is_said_in_a_line():
+    assert str(ON_CPU) == "CPU, native kernels (avx2), float32, 1 thread"
+    assert str(ON_GPU) == "NVIDIA H100, torch kernels, bfloat16, 8 threads"
+
+
 @pytest.mark.parametrize(
     ("config", "where", "driver", "advised"),
     [
-        (LARGE, "CPU, native kernels", True, True),
-        (LARGE, "CPU, native kernels", False, False),
-        (LARGE, "an NVIDIA GPU", True, False),
-        (SMALL, "CPU, native kernels", True, False),
+        (LARGE, ON_CPU, True, True),
+        (LARGE, ON_CPU, False, False),
+        (LARGE, ON_GPU, True, False),
+        (SMALL, ON_CPU, True, False),
     ],
 )
 def test_a_gpu_that_is_not_used_is_said(monkeypatch, config, where, driver, advised):

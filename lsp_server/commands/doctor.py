@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...model import PRETRAINED, open_completer
-from ...model.completer import Context, Piece, Sampling, Usage
+from ...model.completer import Context, Piece, Runtime, Sampling, Usage
 from ...model.errors import ModelFolderError
 from ...model.networks.native.native_library import ISA_VARIABLE, library
 
@@ -77,14 +77,14 @@ def _trial(model: Path | None) -> dict[str, str]:
         f"wrote {usage.tokens_generated} in {usage.write_ms:.0f} ms"
     )
     advice = {"advice": f"[yellow]{escape(completer.advice)}[/]"} if completer.advice else {}
-    found = {"trial": sound, "runtime": completer.runtime}
+    found = {"trial": sound, "runtime": str(completer.runtime)}
     known = {"languages": ", ".join(completer.profile.languages) or "all, for it names none"}
     return found | known | advice | _idle_library(completer.runtime)
 
 
-def _idle_library(runtime: str) -> dict[str, str]:
+def _idle_library(runtime: Runtime) -> dict[str, str]:
     """Why torch computes on a CPU, and what to do; nothing where that is as it should be."""
-    if not runtime.startswith("CPU, torch"):
+    if (runtime.device, runtime.kernels) != ("cpu", "torch"):
         return {}
     if os.environ.get(ISA_VARIABLE):
         remedy = f"unset {ISA_VARIABLE}, a variable that rules the library out here"

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..completer import Runtime
 from ..folder.config import Mamba2Config
 
 BEST = "best"  # of the devices that there are
@@ -92,18 +93,13 @@ class Network(Protocol):
     def config(self) -> Mamba2Config: ...
 
     @property
-    def arithmetic(self) -> str:
-        """What it computes in, in a few words: stored states are kept apart by it."""
-        ...
-
-    @property
     def exact(self) -> bool:
         """Whether numbers do not depend, to the last bit, on how tokens are cut into calls."""
         ...
 
     @property
-    def runtime(self) -> str:
-        """For people: device, kernels and threads."""
+    def runtime(self) -> Runtime:
+        """What it computes with; stored states are kept apart by its arithmetic."""
         ...
 
     @property

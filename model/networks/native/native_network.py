@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...completer import Runtime
 from ...folder.config import Mamba2Config
 from ...folder.weights import WORD, Stored, load_tensors
 from ..interface import Arrays, State, is_state, state_bytes
@@ -116,7 +117,6 @@ class NativeNetwork:
         """`tensors` are as `load_tensors` gives them. Raises OSError if there is no room."""
         self.config = config
         self.threads = threads
-        self.arithmetic = "native float32"
         self.exact = True
         self.state_bytes = state_bytes(config, np.float32)
         self._state_floats = sum(map(math.prod, config.state_shapes().values()))
@@ -154,10 +154,9 @@ class NativeNetwork:
             self._native.sl_close(self._runtime)
 
     @property
-    def runtime(self) -> str:
+    def runtime(self) -> Runtime:
         """See `Network`."""
-        plural = "s" if self.threads > 1 else ""
-        return f"CPU, native kernels ({self.isa}), {self.threads} thread{plural}"
+        return Runtime("cpu", "native", "float32", self.threads, self.isa)
 
     def zero_state(self) -> NativeState:
         """See `Network`."""

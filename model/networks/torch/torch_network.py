@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...completer import Runtime
 from ...folder.config import Mamba2Config
 from ...folder.weights import Stored, load_tensors
 from ..interface import BEST, Arrays, Network, State, is_small, state_bytes
@@ -72,7 +73,6 @@ class TorchNetwork:
         weight = model.backbone.embedding.weight
         self._dtype, self._device = weight.dtype, weight.device
         wide = np.float64 if weight.dtype == torch.float64 else np.float32
-        self.arithmetic = str(weight.dtype).replace(".", " ")
         self.exact = False
         self.state_bytes = state_bytes(model.config, wide)
 
@@ -94,11 +94,12 @@ class TorchNetwork:
         return cls(model.to(device))
 
     @property
-    def runtime(self) -> str:
+    def runtime(self) -> Runtime:
         """See `Network`."""
-        where = torch.cuda.get_device_name() if self._device.type == "cuda" else "CPU"
+        name = torch.cuda.get_device_name() if self._device.type == "cuda" else ""
+        precision = str(self._dtype).removeprefix("torch.")
         threads = torch.get_num_threads()
-        return f"{where}, {self.model.kernels.name} kernels, {threads} thread{'s' * (threads > 1)}"
+        return Runtime(self._device.type, self.model.kernels.name, precision, threads, name)
 
     def zero_state(self) -> RecurrentState:
         """See `Network`."""
