@@ -1,18 +1,17 @@
 """The resident model: reads what is new into a state, then writes from it.
 
-Owns one network, its checkpoints, and per open text its `Reading`. One thread at a time. Knows no
-LSP, no asyncio, no editor and no torch; `stop` is looked at between chunks while reading and
-between tokens while writing, and whatever was read stays a checkpoint.
+Owns the order: lay out, read, write. What is laid out `layouts` says, what is read from which state
+`reader`, and what is written `decoder`. One thread at a time. Knows no LSP, no asyncio, no editor
+and no torch; `stop` is looked at between chunks while reading and between tokens while writing, and
+whatever was read stays a checkpoint.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
@@ -21,14 +20,13 @@ from .errors import ModelFolderError
 from .folder.files import read_config, tokenizer_path
 from .folder.workspace_budget import read_workspace_budget
 from .memory import mixing
-from .memory.archive import NO_FILES, Ids
 from .memory.mixing import Trust
 from .networks.interface import Network, is_finite
 from .open_network import OpenNetwork, idle_gpu, open_network
 from .profile import Profile, read_profile
-from .reading.open_text import Prompt, Reading
+from .reading.layouts import Layouts
+from .reading.open_text import Prompt
 from .reading.reader import Reader
-from .reading.workspace_part import WorkspacePart
 from .states.storage import Remembered, StateStorage
 from .states.store import Store, fingerprint
 from .tokens import layout
@@ -37,18 +35,9 @@ from .tokens.tokenizer import Tokenizer
 from .writing.candidates import Every
 from .writing.decoder import Decoder
 
-OPEN_TEXTS = 16
 DEFAULT_BUDGET_BYTES = 48 << 20
-COLD_UNREAD_TOKENS = layout.COLD_TOKENS  # with more than this unread, answer from nearby text
 WARM_TOKENS = 1024  # at most, of one reading ahead
-# Where there is a memory, P0 begins at a multiple of this and has once or twice as many tokens:
-# what stands farther above is recalled all the same, and a state that has read it too writes 433
-# of 2,400 lines exactly where this one writes 431.
-ABOVE_TOKENS = 256
-# A new workspace part is read first only if that delays the open file by no more than this.
-WORKSPACE_FIRST_TOKENS = 2048
 ENOUGH_STATES = 8  # the landmarks of one prompt, and a few to come back to
-ROOM_FOR_TWO_STATES = 4  # with room for fewer, what is read of one layout is lost to the other
 
 
 class Engine:
@@ -69,9 +58,8 @@ class Engine:
         self.network = network
         self.tokenizer = tokenizer
         self.reader = Reader(network, budget_bytes, storage)
-        self._workspace_part = WorkspacePart(tokenizer)
+        self.layouts = Layouts(tokenizer, self.reader, remembers=trust is not None)
         self.decoder = Decoder(self.reader, tokenizer, trust)
-        self._readings: OrderedDict[str, Reading] = OrderedDict()
 
     @classmethod
     def open(
@@ -151,7 +139,7 @@ class Engine:
         self, tokens: Sequence[int], tail: str, sampling: Sampling, stop: Event
     ) -> Iterator[Piece | Usage]:
         """Go on after `tokens` and then `tail`, laid out by the caller."""
-        prompt = Prompt(Chain(tokens), tail, self._past(tokens))
+        prompt = Prompt(Chain(tokens), tail, self.layouts.past(tokens))
         yield from self._answer(prompt, Usage(), sampling, stop)
 
     def warm(self, context: Context, stop: Event) -> Usage:
@@ -159,32 +147,26 @@ class Engine:
         began = time.perf_counter()
         if not self.reader.room:  # then nothing of it would be kept, and reading would never end
             return Usage()
-        reading = self._reading(context)
-        if not self._workspace_part.tokenise(context.around, stop):
-            return Usage(tokens_left=1, tokenise_ms=_ms_since(began))
-        waiting = self._prompts_to_read(context, reading)
+        waiting = self.layouts.to_read(context, stop)
         usage = Usage(tokenise_ms=_ms_since(began))
+        if waiting is None:
+            return replace(usage, tokens_left=1)
+        above = waiting[0].prompt.above
         while waiting and usage.tokens_read < WARM_TOKENS and not stop.is_set():
-            workspace, prompt = waiting[0]
+            prompt = waiting[0].prompt
             reached, usage = self._read(prompt, usage, stop, WARM_TOKENS - usage.tokens_read)
             self.reader.store(prompt, context.around.workspace)
             if reached is None:
                 break
-            reading.workspace = workspace
-            reading.ready = prompt.chain.name(prompt.chain.length)
-            waiting.pop(0)
-        above = waiting[0][1].above if waiting else prompt.above
-        left = sum(self.reader.unread(prompt) for _, prompt in waiting)
+            waiting.pop(0).was_read()
+            above = waiting[0].prompt.above if waiting else above
+        left = sum(self.reader.unread(each.prompt) for each in waiting)
         return replace(usage, tokens_above=above, tokens_left=left)
 
     def forget(self, files: Collection[str]) -> None:
         """See `Completer`."""
         self.reader.forget(files)
-        self._workspace_part.forget(files)
-        for path, reading in list(self._readings.items()):
-            reading.workspace = None  # chains remember what they were last gone on with
-            if reading.file in files:
-                del self._readings[path]
+        self.layouts.forget(files)
 
     def held(self) -> dict[str, dict[str, int]]:
         """See `Completer`."""
@@ -196,107 +178,10 @@ class Engine:
         return found
 
     def _asked(self, context: Context) -> tuple[Prompt, Usage]:
-        """What is to be read before writing: a cold layout if the whole one would take long."""
+        """What is to be read before writing."""
         began = time.perf_counter()
-        reading = self._reading(context)
-        workspace = reading.workspace or self._known_workspace(context)
-        prompt = self._prompt(context, reading, workspace, layout.LONGEST_TOKENS)
-        cold = self.reader.unread(prompt) > COLD_UNREAD_TOKENS
-        seen = self._seen(reading)
-        others = self._workspace_part.archive(context.around) if self.decoder.trust else NO_FILES
-        prompt = self._cold_prompt(context, reading) if cold else prompt
-        prompt = replace(prompt, seen=seen, others=others)
+        prompt, cold = self.layouts.to_answer(context)
         return prompt, Usage(cold=cold, tokens_above=prompt.above, tokenise_ms=_ms_since(began))
-
-    def _prompts_to_read(self, context: Context, reading: Reading) -> list[tuple[Chain, Prompt]]:
-        """The layouts to read, and the workspace part of each; the last is the one that is wanted.
-
-        While that is far away, the text is read after what stood before it until now.
-        """
-        wanted = self._workspace_part.chain(context.around.read)
-        last = wanted, self._prompt(context, reading, wanted, layout.LONG_TOKENS)
-        if self.reader.room < ROOM_FOR_TWO_STATES:
-            return [last]
-        now = reading.workspace or self._known_workspace(context)
-        if now is wanted:
-            return [last]
-        first = now, self._prompt(context, reading, now, layout.LONG_TOKENS)
-        name = first[1].chain.name(first[1].chain.length)
-        unread = self.reader.unread(first[1])
-        if unread <= COLD_UNREAD_TOKENS:
-            reading.ready = name
-        far = self.reader.unread(last[1]) > unread + WORKSPACE_FIRST_TOKENS
-        # Once only: where memory is small they push each other out, for ever.
-        return [first, last] if far and reading.ready != name else [last]
-
-    def _known_workspace(self, context: Context) -> Chain:
-        """The longest beginning of the wanted workspace part that has been read."""
-        wanted = self._workspace_part.chain(context.around.read)
-        known = self.reader.known(wanted)
-        return next(link for link in wanted.links() if link.length <= known or not link.parent)
-
-    def _prompt(self, context: Context, reading: Reading, workspace: Chain, longest: int) -> Prompt:
-        prefix = reading.prefix
-        place = layout.place_anchor(prefix.text, prefix.ends[: prefix.settled])
-        anchor = reading.anchor("warm", longest, place)
-        start = max(0, anchor // ABOVE_TOKENS - 1) * ABOVE_TOKENS if self.decoder.trust else 0
-        return self._laid_out(
-            context, reading, workspace, start, anchor - start, layout.SUFFIX_TOKENS
-        )
-
-    def _cold_prompt(self, context: Context, reading: Reading) -> Prompt:
-        """Nothing but the nearest text; its start stands still while the user types on."""
-        suffix_tokens = layout.COLD_TOKENS // 4
-        first = max(0, reading.prefix.settled - (layout.COLD_TOKENS - suffix_tokens))
-        ends = reading.prefix.ends
-        place = layout.boundary(ends, ends[first - 1]) if first else 0
-        start = reading.anchor("cold", layout.COLD_TOKENS, place)
-        return self._laid_out(context, reading, self._workspace_part.root, start, 0, suffix_tokens)
-
-    def _laid_out(
-        self,
-        context: Context,
-        reading: Reading,
-        workspace: Chain,
-        start: int,
-        anchor: int,
-        suffix_tokens: int,
-    ) -> Prompt:
-        """The layout of the settled tokens from `start` on, with so much of the suffix."""
-        prefix, markers = reading.prefix, self.tokenizer.markers
-        suffix = reading.suffix(suffix_tokens)
-        tokens, marks = layout.anchored(markers, prefix.ids[start : prefix.settled], anchor, suffix)
-        tokens[marks[0] : marks[0]] = named = reading.named
-        marks = (marks[0], *(mark + len(named) for mark in marks[1:]))
-        chain = workspace  # which has the [bos] that `anchored` puts first
-        for first, end in pairwise((*marks, len(tokens))):
-            chain = chain.then(tokens[first:end], reading.file if chain is workspace else "")
-        above = workspace.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
-        saved = max(0, reading.saved_tokens(context.around.saved_chars) - start)
-        named_until = workspace.length + len(named) + (markers.pre is not None)
-        durable = min(named_until + saved, above) if saved else 0
-        durable = max(durable, workspace.length)
-        return Prompt(chain, prefix.tail, mixing.NOTHING, workspace.length, above, durable)
-
-    def _seen(self, reading: Reading) -> Ids:
-        """What the memory may recall: the whole window, however little is read of it."""
-        settled, suffix = reading.prefix.settled, reading.suffix(layout.SUFFIX_TOKENS)
-        tokens, _ = layout.anchored(self.tokenizer.markers, reading.prefix.ids[:settled], 0, suffix)
-        return self._past(tokens)
-
-    def _past(self, tokens: Sequence[int]) -> Ids:
-        if self.decoder.trust is None:
-            return mixing.NOTHING
-        return mixing.history(tokens, self.tokenizer.markers)
-
-    def _reading(self, context: Context) -> Reading:
-        """The reading of the context's text, brought up to its cursor."""
-        reading = self._readings.setdefault(context.path, Reading(self.tokenizer))
-        self._readings.move_to_end(context.path)
-        if len(self._readings) > OPEN_TEXTS:
-            self._readings.popitem(last=False)
-        reading.update(context)
-        return reading
 
     def _answer(
         self, prompt: Prompt, usage: Usage, sampling: Sampling, stop: Event

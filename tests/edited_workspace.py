@@ -18,7 +18,7 @@ from stateline.model import engine
 from stateline.model.completer import Context, Neighbour, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
 from stateline.model.memory import mixing
-from stateline.model.reading import open_text, reader
+from stateline.model.reading import layouts, open_text, reader
 from stateline.model.reading.open_text import Prompt, shown_path
 from stateline.model.reading.reader import Read, Reader
 from stateline.model.secrets.masking import masked
@@ -37,8 +37,8 @@ SMALL = (
     (checkpoints, {"GRID_TOKENS": 8}),
     (reader, {"GRID_TOKENS": 8, "BACK_TOKENS": 4, "WORKSPACE_GRID_TOKENS": 32}),
     (reader, {"STORED_GRID_TOKENS": 16, "LEAST_STORED_TOKENS": 8}),
-    (engine, {"COLD_UNREAD_TOKENS": 64, "WARM_TOKENS": 40, "WORKSPACE_FIRST_TOKENS": 64}),
-    (engine, {"OPEN_TEXTS": 2}),
+    (engine, {"WARM_TOKENS": 40}),
+    (layouts, {"COLD_UNREAD_TOKENS": 64, "WORKSPACE_FIRST_TOKENS": 64, "OPEN_TEXTS": 2}),
     (open_text, {"ANCHORS": 3}),
     (tokenizer, {"_LONGEST_TAIL_CHARS": 24, "_WHOLE_TAIL_CHARS": 96}),
 )
@@ -247,6 +247,7 @@ class CheckedEngine:
         storage = StateStorage(Store(self.folder, FINGERPRINT), network())
         self.engine = Engine(network(), ours(), budget_bytes, TRUST)
         self.engine.reader = self.reader = CheckedReader(budget_bytes, storage)
+        self.engine.layouts.reader = self.reader
         self.reader.forgotten = self.forgotten
 
     @property
@@ -265,7 +266,7 @@ class CheckedEngine:
         assert expected.startswith(written)
         assert written == expected or stop.is_set()
         unread = usage.tokens_read - len(prompt.tail.encode())
-        assert unread <= (2 * layout.COLD_TOKENS if usage.cold else engine.COLD_UNREAD_TOKENS)
+        assert unread <= (2 * layout.COLD_TOKENS if usage.cold else layouts.COLD_UNREAD_TOKENS)
         return written, usage
 
     def warm(self, context: Context, stop: Event) -> Usage:

@@ -10,13 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Ended, Piece, Sampling, Surroundings, Usage
-from stateline.model.engine import ABOVE_TOKENS, Engine
+from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.config import Mamba2Config
 from stateline.model.memory import mixing
 from stateline.model.networks.native import native_network
 from stateline.model.networks.torch.mamba2 import Mamba2
 from stateline.model.networks.torch.torch_network import TorchNetwork
+from stateline.model.reading.layouts import ABOVE_TOKENS
 from stateline.model.reading.open_text import Prompt
 from stateline.model.states.checkpoints import Checkpoints
 from stateline.model.tokens import layout
@@ -134,10 +135,14 @@ def test_a_cold_answer_reads_little_and_warming_makes_up(engine: Engine):
     assert warm.tokens_read <= 8
 
 
+def trust(engine: Engine, memory: mixing.Trust | None) -> None:
+    engine.decoder.trust, engine.layouts.remembers = memory, memory is not None
+
+
 @pytest.fixture
 def trusting(engine: Engine) -> Engine:
     """With a memory that says more than the random model does."""
-    engine.decoder.trust = mixing.Trust(np.full(mixing.SHAPE, 0.9))
+    trust(engine, mixing.Trust(np.full(mixing.SHAPE, 0.9)))
     return engine
 
 
@@ -163,7 +168,8 @@ def test_the_memory_of_a_cold_answer_is_the_whole_windows(trusting: Engine):
 
 
 def laid_out(engine: Engine, context: Context) -> Prompt:
-    return engine._prompt(context, engine._reading(context), engine._workspace_part.root, 512)
+    layouts = engine.layouts
+    return layouts._prompt(context, layouts._reading(context), layouts._part.root, 512)
 
 
 def test_a_model_with_a_memory_reads_no_more_above_its_anchor_than_helps(trusting: Engine):
@@ -174,7 +180,7 @@ def test_a_model_with_a_memory_reads_no_more_above_its_anchor_than_helps(trustin
     longer = text + "x = 1\n" * 9
     then = laid_out(trusting, Context(longer, len(longer), "a.py"))
     assert then.chain.name(first.above) == first.chain.name(first.above)  # it stands still
-    trusting.decoder.trust = None
+    trust(trusting, None)
     everything = laid_out(trusting, Context(text, len(text), "a.py"))
     assert everything.above > 3 * ABOVE_TOKENS
 
@@ -194,7 +200,7 @@ def test_what_may_be_kept_on_the_disk_is_what_is_saved(trusting: Engine, saved: 
 def test_without_trust_nothing_is_recalled(engine: Engine, trusting: Engine):
     text = "first = make_first_thing(one, two)\nsecond = make_f█"
     recalled = ask(trusting, text)[0]
-    engine.decoder.trust = None
+    trust(engine, None)
     assert ask(engine, text)[0] != recalled
 
 
