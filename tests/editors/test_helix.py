@@ -136,8 +136,11 @@ def test_the_popup_comes_and_is_accepted(terminal: Terminal, file: Path):
 
 
 def saved(file: Path) -> str:
-    """The text on the disk; Helix moves the old one away before it writes."""
-    return file.read_text("utf-8") if file.exists() else ""
+    """The text on the disk; empty while Helix has moved the old one away, before it writes."""
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def test_the_page_has_the_recipe():
