@@ -155,25 +155,33 @@ def test_only_we_ask(editor, script):
 def test_typescript_and_javascript(editor, script, suffix):
     script.writes(["const add = (", ["a, b) => a + b;\n"]])
     path = editor.open(f"add.{suffix}")
-    editor.type("const add = (")  # VS Code closes it
-    editor.wait_ghost("a, b => a + b;")
+    editor.type("const add = (")
+    # VS Code closes the bracket, once it has read how this language's are closed.
+    editor.wait_ghost("a, b => a + b;", "a, b) => a + b;")
     editor.press("Tab")
     editor.wait_saved(path, "const add = (a, b) => a + b;")
 
 
-def test_manual_asks_only_when_told(editor, script):
-    script.writes(["x = ", ["1\n"]])
-    editor.open("manual.py")
+@pytest.fixture
+def only_when_asked(editor):
     editor.choose("Only When Asked")
     editor.wait_status("suggests only when asked")
+    yield
+    editor.choose("Suggest While Typing")  # whatever came of it: it is a setting of the user
+
+
+def test_manual_asks_only_when_told(editor, script, only_when_asked):
+    script.writes(["x = ", ["1\n"]])
+    # VS Code may have asked of itself before, for the test that came before too.
+    before = len(script.kinds())
+    editor.open("manual.py")
     editor.focus()
     for count, key in enumerate("x = 2\nx = ", 1):
         editor.type(key)
         script.wait_received("textDocument/didChange", count)
     editor.press(TRIGGER)
     editor.wait_ghost("1")
-    assert set(script.kinds()) == {INVOKED}
-    editor.choose("Suggest While Typing")
+    assert set(script.kinds()[before:]) == {INVOKED}
 
 
 @pytest.mark.parametrize(

@@ -208,8 +208,9 @@ class Workbench:
     def ghost(self) -> str:
         return self._browser.do("evaluate", GHOST)
 
-    def wait_ghost(self, text: str) -> None:
-        self._wait_equal(GHOST, text)
+    def wait_ghost(self, *texts: str) -> None:
+        """Wait until the ghost is one of these."""
+        self._wait_equal(GHOST, *texts)
 
     def wait_drawn(self, last: str) -> None:
         """Wait until the ghost's last line is this one."""
@@ -243,10 +244,10 @@ class Workbench:
     def wait_status(self, part: str) -> None:
         self._browser.wait(f"(part) => ({STATUS})()?.includes(part)", part)
 
-    def _wait_equal(self, source: str, value: Any) -> None:
-        same = f"(value) => JSON.stringify(({source})()) === JSON.stringify(value)"
+    def _wait_equal(self, source: str, *values: str) -> None:
         try:
-            self._browser.wait(same, value)
+            self._browser.wait(f"(values) => values.includes(({source})())", list(values))
         except AssertionError:
             found = self._browser.do("evaluate", source)
-            raise AssertionError(f"It is {found!r} and not {value!r}.") from None
+            wanted = " or ".join(map(repr, values))
+            raise AssertionError(f"It is {found!r} and not {wanted}.") from None
