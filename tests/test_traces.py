@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stateline.lsp_server.client import typist
 from stateline.lsp_server.edit import documents
-from stateline.lsp_server.suggestions import generation, session, shape
+from stateline.lsp_server.suggestions import answer, ends, session, shape
 from wheels import make_wheel
 
 from benchmarks.replay import keyboard
@@ -57,7 +57,7 @@ def test_all_actions_make_the_new_texts(pairs, seed):
 
 SOURCES = [
     Path(module.__file__).read_text(encoding="utf-8")
-    for module in (documents, generation, session, shape, typist)
+    for module in (documents, answer, ends, session, shape, typist)
 ]
 REAL = [Change(f"{n}.py", old, new) for n, (old, new) in enumerate(pairwise(SOURCES))]
 
