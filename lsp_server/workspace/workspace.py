@@ -77,7 +77,8 @@ class Workspace:
         out or `held`, were deleted or may not be kept any more; every trace must leave.
         """
         self._folders = Folders(roots)
-        repositories = [found for each in self._folders.roots if (found := repository_of(each))]
+        places = [repository_of(Path(each)) for each in self._folders.roots]
+        repositories = [each for each in places if each]
         self._git_folders = [folder for each in repositories for folder in each.folders]
         self._branches = {each.head: read_line(each.head) for each in repositories}
         self._rules = rules
