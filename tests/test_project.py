@@ -95,7 +95,7 @@ def test_a_change_that_is_noticed_while_the_project_is_made(monkeypatch):
     """The walk may be over before there is a neighbourhood to tell of it."""
 
     class Hasty(Stub):
-        def __init__(self, roots, rules, changed, gone):
+        def __init__(self, rules, changed, gone):
             super().__init__()
             changed()
 

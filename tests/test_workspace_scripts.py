@@ -3,18 +3,17 @@
 import json
 
 import pytest
-from stateline.lsp_server.access.rules import Rules
 from workspace_project import EVENTS, NOTHING, Project, write
 
 
 @pytest.fixture
 def opened(tmp_path):
-    """A project under the real rules, that is opened once its files are there."""
+    """A project that is opened once its files are there."""
     projects = []
 
     def open_project(files):
         write(tmp_path, files)
-        projects.append(Project(tmp_path, EVENTS, Rules([tmp_path])))
+        projects.append(Project(tmp_path, EVENTS))
         return projects[-1].walked()
 
     yield open_project

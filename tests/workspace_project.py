@@ -2,7 +2,7 @@
 
 import threading
 
-from stateline.lsp_server.access.rules import Verdict
+from stateline.lsp_server.access.rules import Rules
 from stateline.lsp_server.workspace.watch import Pace
 from stateline.lsp_server.workspace.workspace import Selection, Workspace
 from stateline.model.completer import WorkspaceBudget
@@ -15,27 +15,6 @@ HUNGER = WorkspaceBudget(read_tokens=2000, recalled_tokens=8000, chars_per_token
 NOTHING = Selection()
 
 
-class Rules:
-    """Refuses what is named in a `.refused` file at the root."""
-
-    def __init__(self, root):
-        self.file = root / ".refused"
-        self.refused = frozenset()
-        self.reload()
-
-    def verdict(self, path):
-        return Verdict.IGNORED if {path.name, path.parent.name} & self.refused else Verdict.FREE
-
-    def enters(self, folder):
-        return folder.name not in self.refused | {".git"}
-
-    def is_rule_file(self, path):
-        return path == self.file
-
-    def reload(self):
-        self.refused = frozenset(self.file.read_text().split() if self.file.exists() else ())
-
-
 class Silent:
     """A watcher that cannot be started."""
 
@@ -46,14 +25,13 @@ class Silent:
 class Project:
     """A workspace with its folder, and what it told."""
 
-    def __init__(self, root, how=EVENTS, rules=None):
-        self.root = root
+    def __init__(self, root, how=EVENTS):
+        self.root, self.rules = root, Rules([root])
         self.told = threading.Condition()
         self.changes, self.gone = 0, set()
         pace, watcher = how
         self.workspace = Workspace(
-            [root],
-            rules or Rules(root),
+            self.rules,
             self._changed,
             self._gone,
             pace=pace,

@@ -67,11 +67,11 @@ class _Folder:
 
 
 class Rules:
-    """The rules of a workspace. `exclude` holds patterns in the manner of .gitignore."""
+    """The rules of some workspace folders. `exclude` holds patterns in the manner of .gitignore."""
 
     def __init__(self, roots: Sequence[Path], exclude: Sequence[str] = ()) -> None:
-        self._roots, self._exclude = tuple(roots), tuple(exclude)
-        self._judge = _Judge(self._roots, self._exclude)
+        self.roots, self._exclude = tuple(roots), tuple(exclude)
+        self._judge = _Judge(self.roots, self._exclude)
 
     def verdict(self, path: Path) -> Verdict:
         """What may be done with a file; it need not exist. Tens of microseconds."""
@@ -105,7 +105,7 @@ class Rules:
 
     def reload(self) -> None:
         """Forget every rule file that was read."""
-        self._judge = _Judge(self._roots, self._exclude)
+        self._judge = _Judge(self.roots, self._exclude)
 
 
 class _Judge:

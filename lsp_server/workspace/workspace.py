@@ -15,13 +15,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from watchdog.observers import Observer
 
 from ...model.completer import Neighbour, WorkspaceBudget
 from ..access.git import read_line, repository_of
-from ..access.rules import Verdict
+from ..access.rules import Rules, Verdict
 from ..access.texts import Texts
 from .families import SUFFIXES, family
 from .folders import Folders, is_among
@@ -33,7 +32,7 @@ from .watch import PACE, Pace, Subjects, Watch, Watcher
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Rules", "Selection", "Workspace"]
+__all__ = ["Selection", "Workspace"]
 
 MAX_RECENT = 64  # files
 MAX_OPEN = 8  # selections whose files are watched
@@ -46,15 +45,6 @@ _FOLLOWED_IMPORTS = 4  # recent files whose imports are looked at
 _PROJECT_FILES = frozenset({PACKAGE, *CONFIGURATIONS})  # that say where imports lead
 
 
-class Rules(Protocol):
-    """What may be read; see `rules.Rules`."""
-
-    def verdict(self, path: Path) -> Verdict: ...
-    def enters(self, folder: Path) -> bool: ...
-    def is_rule_file(self, path: Path) -> bool: ...
-    def reload(self) -> None: ...
-
-
 class Workspace:
     """Finds, reads and watches the files that matter to those that are open.
 
@@ -64,7 +54,6 @@ class Workspace:
 
     def __init__(
         self,
-        roots: Sequence[Path],
         rules: Rules,
         changed: Callable[[], None],
         gone: Callable[[frozenset[Path]], None],
@@ -76,7 +65,7 @@ class Workspace:
         `changed`: a selection made anew may differ. `gone`: these files, of which text was given
         out or `held`, were deleted or may not be kept any more; every trace must leave.
         """
-        self._folders = Folders(roots)
+        self._folders = Folders(rules.roots)
         places = [repository_of(Path(each)) for each in self._folders.roots]
         repositories = [each for each in places if each]
         self._git_folders = [folder for each in repositories for folder in each.folders]
