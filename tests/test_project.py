@@ -14,7 +14,7 @@ from stateline.lsp_server.suggestions.idle import Idle
 from stateline.lsp_server.workspace import project as module
 from stateline.lsp_server.workspace.neighbourhood import Neighbourhood
 from stateline.lsp_server.workspace.project import Project
-from stateline.lsp_server.workspace.workspace import Selection
+from stateline.lsp_server.workspace.selection import Selection
 from stateline.model.completer import Neighbour, WorkspaceBudget
 
 PATIENCE_S = 30

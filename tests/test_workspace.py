@@ -5,13 +5,9 @@ import threading
 
 import pytest
 from stateline.lsp_server.access.rules import Rules, Verdict
-from stateline.lsp_server.workspace.workspace import (
-    LONG_PAUSE_S,
-    MAX_RECENT,
-    PAUSE_S,
-    TYPING_S,
-    Workspace,
-)
+from stateline.lsp_server.workspace.recent import MAX_RECENT
+from stateline.lsp_server.workspace.survey import LONG_PAUSE_S, PAUSE_S, TYPING_S
+from stateline.lsp_server.workspace.workspace import Workspace
 from workspace_project import EVENTS, HUNGER, NOTHING, Project, write
 
 
@@ -118,15 +114,15 @@ def test_only_so_many_files_are_recent(opened):
 
 def test_the_walk_rests_while_somebody_types(tmp_path, monkeypatch):
     workspace = Workspace(Rules([]), lambda: None, lambda gone: None)
-    rests = []
-    monkeypatch.setattr(workspace._walk_due, "wait", lambda rest: rests.append(rest))
-    monkeypatch.setattr("stateline.lsp_server.workspace.workspace.time.monotonic", lambda: now)
+    survey, rests = workspace._survey, []
+    monkeypatch.setattr(survey._due, "wait", lambda rest: rests.append(rest))
+    monkeypatch.setattr("stateline.lsp_server.workspace.survey.time.monotonic", lambda: now)
     now = 100.0
-    assert workspace._pause()
+    assert survey._pause()
     workspace.touch(tmp_path / "a.py")
-    assert workspace._pause()
+    assert survey._pause()
     now += TYPING_S
-    assert workspace._pause()
+    assert survey._pause()
     assert rests == [PAUSE_S, LONG_PAUSE_S, PAUSE_S]
     workspace.close()
 

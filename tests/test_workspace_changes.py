@@ -87,17 +87,17 @@ def test_another_branch_makes_everything_be_looked_at(opened, tmp_path):
     write(tmp_path, {".git/HEAD": "ref: refs/heads/main\n", "unseen/old.py": "x = 1\n"})
     project = opened()
     selected(project, "b.py")
-    index = project.workspace._index
+    index = project.workspace._survey.index
     write(tmp_path, {".git/HEAD.lock": "ref: refs/heads/other\n", "fresh/thing.py": "x = 1\n"})
     os.replace(tmp_path / ".git" / "HEAD.lock", tmp_path / ".git" / "HEAD")
-    project.until(lambda: project.changes and project.workspace._index is not index)
-    assert project.workspace._index.with_tail(["thing"])
+    project.until(lambda: project.changes and project.workspace._survey.index is not index)
+    assert project.workspace._survey.index.with_tail(["thing"])
 
 
 def test_touching_head_without_a_change_is_nothing(opened, tmp_path):
     write(tmp_path, {".git/HEAD": "ref: refs/heads/main\n"})
     project = opened()
-    assert not project.workspace._turns_all(frozenset([str(tmp_path / ".git" / "HEAD")]))
+    assert not project.workspace._lookout._turns_all(frozenset([str(tmp_path / ".git" / "HEAD")]))
 
 
 def test_a_new_file_is_told(opened):
@@ -136,5 +136,5 @@ def test_nobody_is_told_after_closing(opened):
     project.workspace.close()
     (project.root / "b.py").unlink()
     project.workspace.notify([project.root / "b.py"])
-    project.workspace._look(None)
+    project.workspace._lookout._look(None)
     assert (project.changes, project.gone) == (0, set())

@@ -1,10 +1,12 @@
 """A workspace of real files for tests, and what it told."""
 
 import threading
+from functools import partial
 
 from stateline.lsp_server.access.rules import Rules
-from stateline.lsp_server.workspace.watch import Pace
-from stateline.lsp_server.workspace.workspace import Selection, Workspace
+from stateline.lsp_server.workspace.selection import Selection
+from stateline.lsp_server.workspace.watch import Pace, Watch
+from stateline.lsp_server.workspace.workspace import Workspace
 from stateline.model.completer import WorkspaceBudget
 from watchdog.observers import Observer
 
@@ -34,8 +36,7 @@ class Project:
             self.rules,
             self._changed,
             self._gone,
-            pace=pace,
-            watcher=watcher or Silent,
+            partial(Watch, pace=pace, watcher=watcher or Silent),
         )
 
     def _changed(self):
@@ -53,7 +54,7 @@ class Project:
             assert self.told.wait_for(told, SOON_S)
 
     def walked(self):
-        self.until(lambda: self.workspace._index.complete and self.changes)
+        self.until(lambda: self.workspace._survey.index.complete and self.changes)
         return self
 
     def select(self, file, before=NOTHING, workspace_budget=HUNGER):
