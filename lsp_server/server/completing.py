@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
@@ -17,7 +17,6 @@ from ..edit.documents import UnknownDocument
 from ..edit.positions import code_points_within
 from ..edit.requests import CompletionRequest, Suggested, Suggestion, Trigger
 from .items import Insertion, inline_item, insertion, plain_item
-from .language_server import StatelineServer
 from .messages import (
     DID_ACCEPT,
     DID_PARTIALLY_ACCEPT,
@@ -28,6 +27,9 @@ from .messages import (
     StreamParams,
 )
 from .status import Kind
+
+if TYPE_CHECKING:
+    from .language_server import StatelineServer
 
 logger = logging.getLogger(__name__)
 

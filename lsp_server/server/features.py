@@ -14,13 +14,14 @@ from ...model import open_completer
 from ...model.completer import Completer
 from .completing import complete_with
 from .following import follow_with
+from .host import Host
 from .language_server import StatelineServer
 from .messages import RELOAD, STATISTICS
 
 
 def create_server() -> StatelineServer:
     """A server with all its handlers; it serves one client."""
-    server = StatelineServer(_opened)
+    server = StatelineServer()
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
@@ -28,7 +29,7 @@ def create_server() -> StatelineServer:
 
     @server.feature(types.INITIALIZED)
     def initialized(_: types.InitializedParams) -> None:
-        server.begin()
+        server.begin(Host(server, server.greeting, server.statistics, _opened, server.spawn))
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def did_change_configuration(_: types.DidChangeConfigurationParams) -> None:

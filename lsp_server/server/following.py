@@ -5,10 +5,14 @@ Owns the handlers for that. The texts themselves are the protocol's. Knows no re
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lsprotocol import types
 
 from ..edit.requests import CompletionRequest, Trigger
-from .language_server import StatelineServer
+
+if TYPE_CHECKING:
+    from .language_server import StatelineServer
 
 _FILES = types.FileOperationRegistrationOptions(
     [types.FileOperationFilter(types.FileOperationPattern("**/*"), scheme="file")]

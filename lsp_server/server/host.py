@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from ...model.completer import Completer
 from ..access.rules import Verdict
 from ..edit.documents import Snapshot
-from ..edit.settings import Settings, read_settings
+from ..edit.settings import Settings
 from ..edit.uris import file_of
 from ..suggestions.engine_thread import EngineThread
 from ..suggestions.session import Session
@@ -27,29 +25,12 @@ from ..workspace.project import Project
 from ..worth.offers import Offers
 from ..worth.statistics import Statistics
 from .costs import Costs
-from .editor import Editor, editor_of
+from .greeting import Greeting
 from .loading import READY, Loading
 from .status import Kind, Said, Status
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 """Runs a task that no request waits for."""
-
-
-@dataclass(frozen=True)
-class Greeting:
-    """Who the client is, and what its user wants."""
-
-    settings: Settings = field(default_factory=Settings)
-    editor: Editor = field(default_factory=Editor)
-    roots: tuple[str, ...] = ()  # the URIs of the workspace folders
-    complaints: tuple[str, ...] = ()  # about the settings
-
-    @staticmethod
-    def of(params: types.InitializeParams) -> Greeting:
-        settings, complaints = read_settings(params.initialization_options)
-        folders = [folder.uri for folder in params.workspace_folders or ()]
-        roots = folders or ([params.root_uri] if params.root_uri else [])
-        return Greeting(settings, editor_of(params, settings), tuple(roots), tuple(complaints))
 
 
 class Host:

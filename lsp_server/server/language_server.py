@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import date
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcServerNotInitialized
 from pygls.lsp.server import LanguageServer
 
-from ...model.completer import Completer
 from ..worth import ledger
 from ..worth.statistics import Statistics
-from .host import Greeting, Host
+from .greeting import Greeting
 from .process import end_with, take_priority
 from .protocol import Protocol
+
+if TYPE_CHECKING:
+    from .host import Host
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +36,9 @@ class StatelineServer(LanguageServer):
 
     protocol: Protocol
 
-    def __init__(self, open_completer: Callable[..., Completer]) -> None:
-        """`open_completer` has the parameters of `model.open_completer`."""
+    def __init__(self) -> None:
         super().__init__("stateline", version("stateline"), protocol_cls=Protocol)
-        self._open = open_completer
-        self._greeting = Greeting()
+        self.greeting = Greeting()
         self._host: Host | None = None
         self._background: set[asyncio.Task[None]] = set()
         self.statistics = Statistics()
@@ -53,16 +53,16 @@ class StatelineServer(LanguageServer):
 
     def greet(self, params: types.InitializeParams) -> None:
         """Learn who the client is, and what its user wants."""
-        self._greeting = Greeting.of(params)
-        for complaint in self._greeting.complaints:
+        self.greeting = Greeting.of(params)
+        for complaint in self.greeting.complaints:
             logger.warning("%s", complaint)
+        take_priority(self.greeting.settings.priority)  # threads that are made later have it too
         if params.process_id:
             self.spawn(end_with(params.process_id, self.save_statistics))
 
-    def begin(self) -> None:
-        """The client is ready."""
-        take_priority(self._greeting.settings.priority)
-        self._host = host = Host(self, self._greeting, self.statistics, self._open, self.spawn)
+    def begin(self, host: Host) -> None:
+        """The client is ready, and is served with this from now on."""
+        self._host = host
         self.protocol.edited = host.offers.edited
         host.loading.begin()
         self.spawn(self._save_statistics_now_and_then())
@@ -93,7 +93,7 @@ class StatelineServer(LanguageServer):
         self, params: types.InitializeParams, capabilities: types.ServerCapabilities
     ) -> None:
         """Plain completion only for clients that would otherwise see nothing."""
-        if self._greeting.editor.draws:
+        if self.greeting.editor.draws:
             capabilities.completion_provider = None
 
     def report_server_error(self, error: Exception, source: Any) -> None:

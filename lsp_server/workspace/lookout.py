@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .branches import Branches
 from .families import SUFFIXES
@@ -19,9 +20,11 @@ from .free_files import FreeFiles
 from .given_texts import GivenTexts
 from .listeners import Listeners
 from .script_project import CONFIGURATIONS
-from .survey import Survey
 from .walk import PACKAGE
 from .watch import Look, Matters, Watch
+
+if TYPE_CHECKING:
+    from .survey import Survey
 
 _PROJECT_FILES = frozenset({PACKAGE, *CONFIGURATIONS})  # that say where imports lead
 
