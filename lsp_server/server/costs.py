@@ -14,10 +14,9 @@ from pygls.lsp.server import LanguageServer
 
 from ..edit.requests import Cost
 from ..worth.statistics import Statistics
-from .loading import READY
 from .messages import USAGE
 from .progress import Progress, Warming
-from .status import Kind, Said, Status
+from .status import READY, Kind, Said, Status
 
 logger = logging.getLogger(__name__)
 

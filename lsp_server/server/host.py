@@ -26,8 +26,8 @@ from ..worth.offers import Offers
 from ..worth.statistics import Statistics
 from .costs import Costs
 from .greeting import Greeting
-from .loading import READY, Loading
-from .status import Kind, Said, Status
+from .loading import Loading
+from .status import READY, Kind, Said, Status
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 """Runs a task that no request waits for."""

@@ -17,11 +17,9 @@ from ...model.errors import ModelFolderError
 from ..suggestions.engine_thread import EngineThread
 from .messages import RELOAD
 from .progress import shown
-from .status import Kind, Said, Status
+from .status import READY, Kind, Said, Status
 
 logger = logging.getLogger(__name__)
-
-READY = Said("Ready")
 
 
 class Loading:

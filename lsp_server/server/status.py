@@ -34,6 +34,9 @@ class Said:
     command: types.Command | None = None
 
 
+READY = Said("Ready")
+
+
 class Status:
     """Says nothing twice in a row."""
 
