@@ -18,7 +18,7 @@ from .profile import Profile
 class Neighbour:
     """Another file of the workspace, as it stands on the disk (line feeds only)."""
 
-    path: str  # relative to its workspace folder, with slashes: the model reads it
+    name: str  # relative to its workspace folder, with slashes: the model reads it
     text: str = field(repr=False)
     file: str = ""  # the absolute path
 
@@ -52,7 +52,7 @@ class Context:
 
     text: str
     offset: int  # of the cursor, in code points
-    path: str  # names the text from request to request
+    uri: str  # names the text from request to request
     language: str = ""
     around: Surroundings = Surroundings()
 

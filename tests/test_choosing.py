@@ -20,7 +20,7 @@ def workspace_budget(read, recalled=0):
 
 
 def read(files, budget, before=NOTHING):
-    return [each.path for each in choose(files, [], workspace_budget(budget), before).read]
+    return [each.name for each in choose(files, [], workspace_budget(budget), before).read]
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_beyond_the_budget_several_are_dropped_at_once():
 def test_the_memory_gets_what_is_not_read_and_the_files_beside():
     files = [of(name) for name in "abcdef"]
     selection = choose(files, [of("y"), of("z")], workspace_budget(400, 700), NOTHING)
-    assert [each.path for each in selection.read] == ["c", "b", "a"]
-    assert [each.path for each in selection.recalled] == ["y", "f", "e", "d"]
+    assert [each.name for each in selection.read] == ["c", "b", "a"]
+    assert [each.name for each in selection.recalled] == ["y", "f", "e", "d"]
 
 
 def several(names):
     each = st.builds(of, st.sampled_from(names), st.integers(0, 700))
-    return st.lists(each, max_size=len(names), unique_by=lambda file: file.path)
+    return st.lists(each, max_size=len(names), unique_by=lambda file: file.name)
 
 
 budgets = st.integers(0, 1500)
@@ -125,7 +125,7 @@ def test_budgets_hold_and_a_standing_choice_stands(rounds, read_tokens, recalled
     hunger, before = workspace_budget(read_tokens, recalled_tokens), NOTHING
     for wanted_now, beside in rounds:
         now = choose(wanted_now, beside, hunger, before)
-        paths = [each.path for each in (*now.read, *now.recalled)]
+        paths = [each.name for each in (*now.read, *now.recalled)]
         assert sum(len(each.text) for each in now.read) <= read_tokens
         total = sum(len(each.text) for each in (*now.read, *now.recalled))
         assert total <= max(read_tokens, recalled_tokens)

@@ -143,7 +143,7 @@ class Editing(RuleBasedStateMachine):
             assert usage.tokens_read <= len(prompt.tail.encode())
             assert prompt.chain.files == (
                 *(n.file for n in context.around.read),
-                FOLDER + context.path,
+                FOLDER + context.uri,
             )
 
     @rule(part=st.sampled_from([r"(?s).*", r"\s*\S*", r".*\n?"]))

@@ -57,7 +57,7 @@ def test_many_at_once_leave_one_answered_and_few_begun():
 
 def test_two_documents_share_one_model_and_the_latest_of_all_wins():
     async def test():
-        completer = Scripted(lambda context: [Piece(f"{context.path}\n", 1.0)])
+        completer = Scripted(lambda context: [Piece(f"{context.uri}\n", 1.0)])
         async with serving(completer) as session:
             left, right = ask(session, "x = █", uri="a"), ask(session, "x = █", uri="b")
             assert await left == ()

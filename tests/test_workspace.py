@@ -46,13 +46,13 @@ def test_imports_and_recent_files_are_read_and_siblings_recalled(opened):
     project.workspace.touch(project.root / "used" / "last.py")
     project.workspace.touch(project.root / "app" / "main.py")
     selection = project.select("app/main.py")
-    assert [each.path for each in selection.read] == [
+    assert [each.name for each in selection.read] == [
         "tools/models.py",  # imported by a recent one, found by its name's tail
         "tools/deep.py",
         "app/views.py",
         "used/last.py",
     ]
-    assert [each.path for each in selection.recalled] == ["app/aside.py"]
+    assert [each.name for each in selection.recalled] == ["app/aside.py"]
     assert selection.read[-1].text == "w = 1\n"
     assert selection.read[-1].file == str(project.root / "used" / "last.py")
     assert project.select("app/main.py", selection) == selection
@@ -65,7 +65,7 @@ def test_only_what_the_rules_leave_free_is_ever_selected(opened):
     project.until(lambda: "b.py" in project.workspace._rules.refused)
     project.workspace.touch(project.root / "b.py")
     selection = project.select("a.py")
-    assert [each.path for each in (*selection.read, *selection.recalled)] == ["c.py"]
+    assert [each.name for each in (*selection.read, *selection.recalled)] == ["c.py"]
     assert project.workspace.saved_text(project.root / "b.py") is None
     assert project.workspace.recent() == []
 

@@ -87,7 +87,7 @@ def test_nothing_is_left_of_a_forgotten_file():
     part.tokenise(around, Event())
     part.chain(around.read), part.archive(around)
     root = part.root
-    part.forget([A.file, nameless.path])
+    part.forget([A.file, nameless.name])
     assert part.root is not root  # which remembers its last child
     assert part.chain(around.read).files == (B.file,)
     assert "a = 1" not in spelt(part, *around.read)

@@ -114,7 +114,7 @@ class Session:
         if not self._awaits(request):
             return ()
         if continued:
-            self._report(Cost(context.path, Usage(), "typed", request.number))
+            self._report(Cost(context.uri, Usage(), "typed", request.number))
         if not generation.cold:
             self.read_ahead(request)
         elif continued:  # this request stopped the reading that `_finish` began
@@ -278,7 +278,7 @@ class Session:
         except Exception as error:
             logger.error("Reading ahead failed: %s", type(error).__name__, exc_info=error)
             usage = Usage()
-        self._tell(self._report, Cost(context.path, usage, "background"))
+        self._tell(self._report, Cost(context.uri, usage, "background"))
         return usage.tokens_left
 
     def _ask_workspace_budget(self) -> WorkspaceBudget:

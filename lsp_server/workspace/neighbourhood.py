@@ -58,9 +58,9 @@ class Neighbourhood:
 
     def around_reading(self, context: Context) -> Surroundings:
         """As `around`, with how much of the text stands on the disk too."""
-        chosen = self._chosen.get(context.path)
+        chosen = self._chosen.get(context.uri)
         if chosen is None:
-            return self.around(context.path)
+            return self.around(context.uri)
         saved_chars = common_prefix_length(chosen.saved, context.text)
         return replace(chosen.around, saved_chars=saved_chars)
 

@@ -171,8 +171,8 @@ class Layouts:
 
     def _reading(self, context: Context) -> Reading:
         """The reading of the context's text, brought up to its cursor."""
-        reading = self._readings.setdefault(context.path, Reading(self._tokenizer))
-        self._readings.move_to_end(context.path)
+        reading = self._readings.setdefault(context.uri, Reading(self._tokenizer))
+        self._readings.move_to_end(context.uri)
         if len(self._readings) > OPEN_TEXTS:
             self._readings.popitem(last=False)
         reading.update(context)

@@ -56,7 +56,7 @@ class Reading:
         For a secret that the cursor parts is none on either side.
         """
         text, offset = context.text, context.offset
-        self.file = context.around.file or context.path
+        self.file = context.around.file or context.uri
         self._name(shown_path(context))
         self.start = layout.window_start(text, offset)
         below = layout.suffix_start(text, offset)
@@ -105,7 +105,7 @@ def shown_path(context: Context) -> str:
     What has no suffix of its language gets one, for that is what the model knows a language by.
     """
     around = context.around
-    path = PurePath(around.file or context.path)
+    path = PurePath(around.file or context.uri)
     inside = bool(around.workspace) and path.is_relative_to(around.workspace)
     shown = path.relative_to(around.workspace).as_posix() if inside else path.name
     language = language_of(context.language)

@@ -49,7 +49,7 @@ class WorkspacePart:
         chain = self.root
         for neighbour in neighbours:
             if (tokens := self._files.get(neighbour)) is not None:
-                chain = chain.then(tokens, neighbour.file or neighbour.path)
+                chain = chain.then(tokens, neighbour.file or neighbour.name)
         if all(neighbour in self._files for neighbour in neighbours):
             self._chain = (neighbours, chain)
         return chain
@@ -68,7 +68,7 @@ class WorkspacePart:
 
     def forget(self, files: Collection[str]) -> None:
         """Drop the tokens of these files."""
-        for neighbour in [each for each in self._files if (each.file or each.path) in files]:
+        for neighbour in [each for each in self._files if (each.file or each.name) in files]:
             self._tokens -= len(self._files.pop(neighbour))
         self.root = Chain(self.root.tokens)  # the old one remembers its last child
         self._chain = ((), self.root)
@@ -76,7 +76,7 @@ class WorkspacePart:
 
     def _tokenised(self, neighbour: Neighbour) -> None:
         if neighbour not in self._files:
-            named = self._tokenizer.named(neighbour.path)
+            named = self._tokenizer.named(neighbour.name)
             text = self._tokenizer.encode(masked(neighbour.text))
             self._files[neighbour] = tokens = array("I", [*named, *text])
             self._tokens += len(tokens)
