@@ -1,7 +1,8 @@
 """The seam between the language server and whatever writes completions.
 
-Owns the question (`Context`, `Sampling`), the answer (`Piece`, `Ended`, `Usage`), the `Completer`
-protocol and `Scripted`, its stand-in for tests. Plain data only: no torch, no LSP.
+Owns what a file is called (`FileId`), the question (`Context`, `Sampling`), the answer (`Piece`,
+`Ended`, `Usage`), the `Completer` protocol and `Scripted`, its stand-in for tests. Plain data only:
+no torch, no LSP.
 """
 
 from __future__ import annotations
@@ -15,12 +16,23 @@ from .profile import Profile
 
 
 @dataclass(frozen=True)
+class FileId:
+    """Which file it is, on any machine that has the workspace under this name.
+
+    A completer compares these and keeps them. Where such a file lies, only its workspace knows.
+    """
+
+    workspace: str  # a name for the workspace folder; empty: the file stands in none
+    path: str  # from there on, with slashes; in no workspace, whatever names the file
+
+
+@dataclass(frozen=True)
 class Neighbour:
     """Another file of the workspace, as it stands on the disk (line feeds only)."""
 
     name: str  # relative to its workspace folder, with slashes: the model reads it
     text: str = field(repr=False)
-    file: str = ""  # the absolute path
+    file: FileId
 
 
 @dataclass(frozen=True)
@@ -39,11 +51,15 @@ class Surroundings:
     # Least recently touched first; the last ones stand nearest to the text.
     read: tuple[Neighbour, ...] = ()  # into the state, in this order
     recalled: tuple[Neighbour, ...] = ()  # by the memory alone
-    workspace: str = ""  # the folder
-    file: str = ""  # the absolute path of the text's own file
+    file: FileId | None = None  # the text's own; None: it has none
     # Code points at the text's start that stand on the disk as well, in a file of which states may
     # be kept there; nothing after them is.
     saved_chars: int = 0
+
+    @property
+    def workspace(self) -> str:
+        """The name of the workspace folder that the text's file stands in."""
+        return self.file.workspace if self.file else ""
 
 
 @dataclass(frozen=True)
@@ -184,8 +200,8 @@ class Completer(Writer, Protocol):
         """A sentence for the user, should something be set badly for it; mostly empty."""
         ...
 
-    def forget(self, files: Collection[str]) -> None:
-        """Drop all that was read from these files (absolute paths), in memory and on the disk."""
+    def forget(self, files: Collection[FileId]) -> None:
+        """Drop all that was read from these files, in memory and on the disk."""
         ...
 
     def held(self) -> Mapping[str, Mapping[str, int]]:
@@ -209,7 +225,7 @@ class Scripted:
         self.profile = Profile()
         self.runtime = Runtime("cpu", "no", "no precision")
         self.advice = ""
-        self.forgotten: list[str] = []
+        self.forgotten: list[FileId] = []
         self.asked: list[Context] = []
         self.warmed: list[Context] = []
 
@@ -249,7 +265,7 @@ class Scripted:
         self.warmed.append(context)
         return Usage()
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         self.forgotten += files
 
     def held(self) -> Mapping[str, Mapping[str, int]]:

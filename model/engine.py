@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from .completer import Context, Ended, Piece, Runtime, Sampling, Usage, WorkspaceBudget
+from .completer import Context, Ended, FileId, Piece, Runtime, Sampling, Usage, WorkspaceBudget
 from .errors import ModelFolderError
 from .folder.files import read_config, tokenizer_path
 from .folder.workspace_budget import read_workspace_budget
@@ -163,7 +163,7 @@ class Engine:
         left = sum(self.reader.unread(each.prompt) for each in waiting)
         return replace(usage, tokens_above=above, tokens_left=left)
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         """See `Completer`."""
         self.reader.forget(files)
         self.layouts.forget(files)

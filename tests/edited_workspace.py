@@ -15,7 +15,7 @@ from threading import Event
 import numpy as np
 from awkward_code import code
 from stateline.model import engine
-from stateline.model.completer import Context, Neighbour, Sampling, Surroundings, Usage
+from stateline.model.completer import Context, FileId, Neighbour, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
 from stateline.model.memory import mixing
 from stateline.model.reading import layouts, open_text, reader
@@ -42,7 +42,7 @@ SMALL = (
     (open_text, {"ANCHORS": 3}),
     (tokenizer, {"_LONGEST_TAIL_CHARS": 24, "_WHOLE_TAIL_CHARS": 96}),
 )
-FOLDER = "/project/"
+FOLDER = "/project"
 OPEN = ("a.py", "b.py", "c.py")
 CLOSED = ("d.py", "e.py", "f.py")
 FINGERPRINT = "0123456789abcdef" * 2
@@ -135,7 +135,7 @@ class Workspace:
 
     def neighbour(self, file: str) -> Neighbour:
         text = self.closed[file] if file in self.closed else self.texts[file].saved
-        return Neighbour(file, text, FOLDER + file)
+        return Neighbour(file, text, FileId(FOLDER, file))
 
     def context(self) -> Context:
         read, recalled = (
@@ -143,7 +143,7 @@ class Workspace:
             for files in (self.read, self.recalled)
         )
         text = self.text
-        around = Surroundings(read, recalled, FOLDER, FOLDER + self.here, text.saved_chars)
+        around = Surroundings(read, recalled, FileId(FOLDER, self.here), text.saved_chars)
         return Context(text.text, text.cursor, self.here, around=around)
 
 
@@ -153,7 +153,7 @@ class CheckedReader(Reader):
     def __init__(self, budget_bytes: int, storage: StateStorage) -> None:
         super().__init__(network(), budget_bytes, storage)
         self.context = Context("", 0, "")
-        self.forgotten: set[str] = set()
+        self.forgotten: set[FileId] = set()
         self.prompts: list[Prompt] = []  # since the context was set
 
     def read(self, prompt: Prompt, stop: Event, most: int = 1 << 60) -> Read:
@@ -208,12 +208,12 @@ def check_shown(shown: str, text: str, start: int, end: int) -> None:
         assert seen == public or is_ == public
 
 
-def check_forgotten(prompt: Prompt, forgotten: set[str]) -> None:
+def check_forgotten(prompt: Prompt, forgotten: set[FileId]) -> None:
     assert forgotten.isdisjoint(prompt.chain.files)
     recalled = [*prompt.seen.tolist(), *prompt.others.ids.tolist()]
     seen = [token for token in [*flat(prompt.chain), *recalled] if token >= 0]
     written = ours().decode(seen)
-    assert not [file for file in forgotten if word(file) in written]
+    assert not [file for file in forgotten if word(file.path) in written]
 
 
 def durable_names(prompt: Prompt, context: Context) -> set[bytes]:
@@ -239,7 +239,7 @@ class CheckedEngine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.forgotten: set[str] = set()
+        self.forgotten: set[FileId] = set()
         self.start(1 << 20)
 
     def start(self, budget_bytes: int) -> None:
@@ -286,7 +286,7 @@ class CheckedEngine:
             assert len(usages) < 60
         return usages
 
-    def forget(self, files: set[str]) -> None:
+    def forget(self, files: set[FileId]) -> None:
         self.forgotten |= files
         self.engine.forget(files)
 
@@ -297,7 +297,7 @@ class CheckedEngine:
         for held in kept.held():
             assert self.forgotten.isdisjoint(held.files)
         for entry in entries(self.folder):
-            assert self.forgotten.isdisjoint(source.path for source in entry.sources)
+            assert self.forgotten.isdisjoint(entry.sources)
 
     def _given(self, context: Context) -> None:
         around = context.around

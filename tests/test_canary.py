@@ -22,6 +22,7 @@ from stateline.lsp_server.workspace import neighbourhood
 from stateline.lsp_server.workspace.cache import cache_folder, states_folder
 from stateline.lsp_server.workspace.project import Project
 from stateline.model import PRETRAINED
+from stateline.model.completer import FileId
 from stateline.model.engine import Engine
 from stateline.model.memory import mixing
 from stateline.model.states.statefolder import entries
@@ -183,15 +184,13 @@ def deleted(root):
 @pytest.mark.parametrize("how", [ignored, excluded, deleted])
 def test_what_becomes_excluded_leaves_memory_and_disk(place, monkeypatch, how):
     root, folder = place
-    door, name = Door(monkeypatch), str(root / "leaving.py")
+    door, name = Door(monkeypatch), FileId(str(root), "leaving.py")
 
     def held(engine):
         return [each for each in engine.reader.checkpoints.held() if name in each.files]
 
     def kept():
-        return [
-            each for each in entries(states_folder()) if any(s.path == name for s in each.sources)
-        ]
+        return [each for each in entries(states_folder()) if name in each.sources]
 
     async def test():
         async with edited(root, folder) as editor:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stateline.lsp_server.workspace.selection import MAX_WANTED, Selection, choose, wanted
-from stateline.model.completer import Neighbour, WorkspaceBudget
+from stateline.model.completer import FileId, Neighbour, WorkspaceBudget
 
 NOTHING = Selection()
 
@@ -12,7 +12,7 @@ NOTHING = Selection()
 def of(name, chars=100, line=10):
     """A file of so many characters in lines of ten."""
     text = (name * line)[: line - 1] + "\n"
-    return Neighbour(name, (text * (chars // line + 1))[:chars], f"/{name}")
+    return Neighbour(name, (text * (chars // line + 1))[:chars], FileId("w", name))
 
 
 def workspace_budget(read, recalled=0):
@@ -60,12 +60,15 @@ def test_a_long_file_is_cut_at_a_line():
     selection = choose([of("a", 1000), of("b", 5)], [], workspace_budget(300), NOTHING)
     assert [len(each.text) for each in selection.read] == [5, 100]
     assert selection.read[1].text == of("a", 100).text
-    assert selection.read[1].file == "/a"
+    assert selection.read[1].file == FileId("w", "a")
 
 
 @pytest.mark.parametrize("text", ["", " \n \n", "x" * 1000, "\n" + "x" * 1000])
 def test_a_file_of_which_nothing_is_left_is_left_out(text):
-    assert choose([Neighbour("a", text, "/a")], [], workspace_budget(300, 300), NOTHING) == NOTHING
+    assert (
+        choose([Neighbour("a", text, FileId("w", "a"))], [], workspace_budget(300, 300), NOTHING)
+        == NOTHING
+    )
 
 
 def test_what_was_read_keeps_its_place():

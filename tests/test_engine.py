@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from stateline.model import PRETRAINED
-from stateline.model.completer import Context, Ended, Piece, Sampling, Surroundings, Usage
+from stateline.model.completer import Context, Ended, FileId, Piece, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.config import Mamba2Config
@@ -188,7 +188,7 @@ def test_a_model_with_a_memory_reads_no_more_above_its_anchor_than_helps(trustin
 @pytest.mark.parametrize("saved", [0, 8_000, 10_500])
 def test_what_may_be_kept_on_the_disk_is_what_is_saved(trusting: Engine, saved: int):
     text = "".join(f"value_{n} = {n}\n" for n in range(700))
-    around = Surroundings((), (), "/project", "/project/a.py", saved)
+    around = Surroundings((), (), FileId("/project", "a.py"), saved)
     prompt = laid_out(trusting, Context(text, len(text), "a.py", "python", around))
     name = trusting.tokenizer.named("a.py")
     above = prompt.chain.between(prompt.workspace + len(name) + 1, prompt.durable)

@@ -131,7 +131,7 @@ from threading import Event
 sys.modules["torch"] = None  # from here on importing it fails
 
 import numpy as np
-from stateline.model.completer import Context, Runtime, Sampling, Surroundings
+from stateline.model.completer import Context, FileId, Runtime, Sampling, Surroundings
 from stateline.model.engine import Engine
 from stateline.model.networks.interface import is_state, state_bytes
 from stateline.model.states.statefolder import entries
@@ -196,7 +196,7 @@ def opened():
 
 
 text = "value = 1\\n" * 200
-around = Surroundings((), (), "/project", "/project/a.py", len(text))  # all of it is saved
+around = Surroundings((), (), FileId("/project", "a.py"), len(text))  # all of it is saved
 context = Context(text, len(text), "a.py", around=around)
 first = opened()
 while first.warm(context, Event()).tokens_left:

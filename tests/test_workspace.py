@@ -12,6 +12,7 @@ from stateline.lsp_server.workspace.workspace import (
     TYPING_S,
     Workspace,
 )
+from stateline.model.completer import FileId
 from workspace_project import EVENTS, HUNGER, NOTHING, Project, Rules, write
 
 
@@ -54,7 +55,7 @@ def test_imports_and_recent_files_are_read_and_siblings_recalled(opened):
     ]
     assert [each.name for each in selection.recalled] == ["app/aside.py"]
     assert selection.read[-1].text == "w = 1\n"
-    assert selection.read[-1].file == str(project.root / "used" / "last.py")
+    assert selection.read[-1].file == FileId(str(project.root), "used/last.py")
     assert project.select("app/main.py", selection) == selection
 
 
@@ -90,8 +91,9 @@ def test_outside_the_workspace_there_is_nothing(opened, tmp_path):
     assert project.select("../b.py") == NOTHING
     assert project.read("a.py") == []
     assert project.workspace.saved_text(tmp_path / "b.py") is None
-    assert project.workspace.root_of(tmp_path / "b.py") is None
-    assert project.workspace.root_of(tmp_path / "w" / "a.py") == tmp_path / "w"
+    identity = project.workspace.folders.identity
+    assert identity(str(tmp_path / "b.py")) == FileId("", str(tmp_path / "b.py"))
+    assert identity(str(tmp_path / "w" / "a.py")) == FileId(str(tmp_path / "w"), "a.py")
 
 
 def test_the_order_survives_a_restart(opened):

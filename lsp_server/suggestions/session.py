@@ -22,7 +22,16 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from ...model.completer import Completer, Context, Ended, Piece, Sampling, Usage, WorkspaceBudget
+from ...model.completer import (
+    Completer,
+    Context,
+    Ended,
+    FileId,
+    Piece,
+    Sampling,
+    Usage,
+    WorkspaceBudget,
+)
 from ...model.profile import Profile
 from ..edit.requests import CompletionRequest, Cost, Suggestions, Trigger
 from ..edit.settings import Manner, Settings
@@ -139,7 +148,7 @@ class Session:
         for generation in self._recent:
             generation.cancel()
         self._recent.clear()
-        names = list(map(str, files))
+        names = self.neighbourhood.identities(files)
         if self._closed:
             return asyncio.ensure_future(asyncio.sleep(0))
         return self._loop.run_in_executor(self._thread, self._forget, names)
@@ -287,7 +296,7 @@ class Session:
     def _ask_held(self) -> dict[str, Any]:
         return dict(self._completer.held()) if self._completer else {}
 
-    def _forget(self, files: list[str]) -> None:
+    def _forget(self, files: Collection[FileId]) -> None:
         if self._completer is not None:
             self._completer.forget(files)
 

@@ -97,7 +97,8 @@ class Project:
         """States of earlier sessions may hold files that are excluded by now."""
         folders = set(map(str, self._roots))
         kept = [entry for entry in entries(states_folder()) if entry.workspace in folders]
-        files = {Path(source.path) for entry in kept for source in entry.sources}
+        place = self._workspace.folders.place
+        files = {Path(place(source)) for entry in kept for source in entry.sources}
         if files:
             self._workspace.held(files)
 

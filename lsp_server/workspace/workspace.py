@@ -148,10 +148,15 @@ class Workspace:
         ][:MAX_BESIDE]
         texts = self._readable([*files, *beside])
         pieces = self._neighbours(files, texts)
-        before = before if before.read else in_order(pieces, budget, order)
+        before = (
+            before
+            if before.read
+            else in_order(pieces, budget, [*map(self._folders.identity, order)])
+        )
         selection = choose(pieces, self._neighbours(beside, texts), budget, before)
         chosen = {each.file for each in (*selection.read, *selection.recalled)}
-        self._give(file, {each: texts[each] for each in texts if each in chosen})
+        named = {each: self._folders.identity(each) for each in texts}
+        self._give(file, {each: texts[each] for each in texts if named[each] in chosen})
         return selection
 
     def saved_text(self, path: Path) -> str | None:
@@ -163,10 +168,10 @@ class Workspace:
             self._follow()
         return text
 
-    def root_of(self, path: Path) -> Path | None:
-        """The innermost workspace folder that a file stands in."""
-        root = self._folders.root(os.path.abspath(path))
-        return None if root is None else Path(root)
+    @property
+    def folders(self) -> Folders:
+        """Which say what files are called."""
+        return self._folders
 
     def recent(self) -> list[str]:
         """Files that the user touched and that may be kept, the last one last; for `restore`."""
@@ -208,7 +213,7 @@ class Workspace:
 
     def _neighbours(self, files: Iterable[str], texts: dict[str, str]) -> list[Neighbour]:
         return [
-            Neighbour(self._folders.name(each), texts[each], each)
+            Neighbour(self._folders.name(each), texts[each], self._folders.identity(each))
             for each in files
             if each in texts
         ]

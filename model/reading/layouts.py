@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from threading import Event
 
-from ..completer import Context
+from ..completer import Context, FileId
 from ..memory import mixing
 from ..memory.archive import NO_FILES, Ids
 from ..tokens import layout
@@ -96,13 +96,13 @@ class Layouts:
         # Once only: where memory is small they push each other out, for ever.
         return [first, last] if far and reading.ready != first.name else [last]
 
-    def forget(self, files: Collection[str]) -> None:
-        """Drop the tokens of these files (absolute paths)."""
+    def forget(self, files: Collection[FileId]) -> None:
+        """Drop the tokens of these files."""
         self._part.forget(files)
-        for path, reading in list(self._readings.items()):
+        for uri, reading in list(self._readings.items()):
             reading.workspace = None  # chains remember what they were last gone on with
             if reading.file in files:
-                del self._readings[path]
+                del self._readings[uri]
 
     def past(self, tokens: Sequence[int]) -> Ids:
         """What the memory may recall of a prompt."""
@@ -155,7 +155,7 @@ class Layouts:
         marks = (marks[0], *(mark + len(named) for mark in marks[1:]))
         chain = workspace  # which has the [bos] that `anchored` puts first
         for first, end in pairwise((*marks, len(tokens))):
-            chain = chain.then(tokens[first:end], reading.file if chain is workspace else "")
+            chain = chain.then(tokens[first:end], reading.file if chain is workspace else None)
         above = workspace.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
         saved = max(0, reading.saved_tokens(context.around.saved_chars) - start)
         named_until = workspace.length + len(named) + (markers.pre is not None)

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from ..completer import Context
+from ..completer import Context, FileId
 from ..languages import language_of
 from ..memory.archive import NO_FILES, Archive, Ids
 from ..secrets.masking import masked
@@ -45,7 +45,7 @@ class Reading:
         self._suffix: tuple[str, list[int]] = ("", [])  # what follows the cursor, and its tokens
         self.below = ""  # what follows the cursor, as far as a prompt may need it
         self.start = 0  # of the window, in the whole text
-        self.file = ""
+        self.file = FileId("", "")
         self.workspace: Chain | None = None  # `[bos] W` that answers use; None: not chosen yet
         self.ready = b""  # names the prompt that was last within reach of an answer
         self._held: dict[str, list[list[int]]] = {}  # purpose -> the tokens above its anchors
@@ -56,7 +56,7 @@ class Reading:
         For a secret that the cursor parts is none on either side.
         """
         text, offset = context.text, context.offset
-        self.file = context.around.file or context.uri
+        self.file = context.around.file or FileId("", context.uri)
         self._name(shown_path(context))
         self.start = layout.window_start(text, offset)
         below = layout.suffix_start(text, offset)
@@ -104,11 +104,9 @@ def shown_path(context: Context) -> str:
 
     What has no suffix of its language gets one, for that is what the model knows a language by.
     """
-    around = context.around
-    path = PurePath(around.file or context.uri)
-    inside = bool(around.workspace) and path.is_relative_to(around.workspace)
-    shown = path.relative_to(around.workspace).as_posix() if inside else path.name
+    file = context.around.file or FileId("", context.uri)
+    shown = file.path if file.workspace else PurePath(file.path).name
     language = language_of(context.language)
-    if language is None or path.suffix.lower() in language.suffixes:
+    if language is None or PurePath(shown).suffix.lower() in language.suffixes:
         return shown
     return shown + language.suffixes[0]

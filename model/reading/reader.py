@@ -13,6 +13,7 @@ from threading import Event
 
 import numpy as np
 
+from ..completer import FileId
 from ..networks.interface import Network
 from ..states.checkpoints import GRID_TOKENS, Checkpoints, Found, Place, worth_keeping
 from ..states.storage import Remembered, StateStorage
@@ -82,7 +83,7 @@ class Reader:
             if name not in storage and (known := self.checkpoints.get(name)) is not None:
                 storage.save(chain, length, known, workspace)
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         """Drop every state that has read one of these files, in memory and on the disk."""
         self.checkpoints.forget(files)
         if self.storage is not None:

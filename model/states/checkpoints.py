@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, Self, TypeVar
 
+from ..completer import FileId
 from ..tokens.chain import Chain
 
 GRID_TOKENS = 64  # reading stops at multiples of this, so that its checkpoints are found again
@@ -62,7 +63,7 @@ class Held(Generic[S]):
     length: int
     state: S
     place: Place
-    files: tuple[str, ...]  # whose text it has read
+    files: tuple[FileId, ...]  # whose text it has read
 
 
 class Storage(Protocol[S_co]):
@@ -158,7 +159,7 @@ class Checkpoints(Generic[S]):
         for name in self._written[:]:
             self._drop(name)
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         """Drop every state that has read one of these files."""
         for name, held in list(self._states.items()):
             if not set(files).isdisjoint(held.files):

@@ -12,9 +12,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..completer import FileId
 from ..networks.interface import Network, State, is_finite
 from ..tokens.chain import Chain
-from .statefile import Source
 from .store import Store
 
 _LOGITS = "logits"
@@ -63,9 +63,9 @@ class StateStorage:
     def save(self, chain: Chain, length: int, remembered: Remembered, workspace: str) -> None:
         """Write the state after the first `length` tokens of a chain; a failure is logged there."""
         arrays = {**remembered.state.arrays(), _LOGITS: remembered.logits}
-        sources = [Source(file, "") for file in chain.link(length).files]
+        sources = chain.link(length).files
         self._store.save(chain.name(length), length, arrays, workspace, sources)
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         """Remove every state that has read one of these files."""
-        self._store.forget(lambda entry: any(source.path in files for source in entry.sources))
+        self._store.forget(lambda entry: not frozenset(files).isdisjoint(entry.sources))

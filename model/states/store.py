@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..completer import FileId
 from ..folder import files as model_folder
 from .statefile import (
     FORMAT,
@@ -32,7 +33,6 @@ from .statefile import (
     Entry,
     Header,
     Slot,
-    Source,
     checksum,
     decode,
     encode,
@@ -130,7 +130,7 @@ class Store:
         tokens: int,
         arrays: Mapping[str, NDArray[Any]],
         workspace: str,
-        sources: Sequence[Source],
+        sources: Sequence[FileId],
     ) -> bool:
         """Write a state, or write it anew; whether that succeeded.
 
