@@ -204,6 +204,14 @@ class Completer(Writer, Protocol):
         """Drop all that was read from these files, in memory and on the disk."""
         ...
 
+    def stored_files(self, workspaces: Collection[str]) -> Collection[FileId]:
+        """Those that it still knows from earlier sessions, of work in these workspaces.
+
+        Whoever asks answers for them, and has those forgotten that may not be known any more. To be
+        called on any thread.
+        """
+        ...
+
     def held(self) -> Mapping[str, Mapping[str, int]]:
         """States in memory by why they are held: how many, and their bytes."""
         ...
@@ -267,6 +275,9 @@ class Scripted:
 
     def forget(self, files: Collection[FileId]) -> None:
         self.forgotten += files
+
+    def stored_files(self, workspaces: Collection[str]) -> Collection[FileId]:
+        return ()
 
     def held(self) -> Mapping[str, Mapping[str, int]]:
         return {}

@@ -168,6 +168,11 @@ class Engine:
         self.reader.forget(files)
         self.layouts.forget(files)
 
+    def stored_files(self, workspaces: Collection[str]) -> Collection[FileId]:
+        """See `Completer`."""
+        storage = self.reader.storage
+        return storage.files(workspaces) if storage else ()
+
     def held(self) -> dict[str, dict[str, int]]:
         """See `Completer`."""
         found: dict[str, dict[str, int]] = {}

@@ -1,17 +1,23 @@
 """The seams for what comes next, each with a small double of it in its place."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
 import pytest
+from stateline.lsp_server.edit.settings import Settings
+from stateline.lsp_server.suggestions.session import Session
 from stateline.lsp_server.workspace.folders import Folders
-from stateline.model.completer import Context, Sampling, Surroundings, Usage
+from stateline.lsp_server.workspace.project import Project
+from stateline.model.completer import Context, FileId, Sampling, Scripted, Surroundings, Usage
 from stateline.model.engine import Engine
 from stateline.model.states import store
 from stateline.model.states.statefolder import entries
 from tiny_model import tiny_folder
+from workspace_project import write
 
+PATIENCE_S = 30
 TEXT = "value = 1\n" * 200
 
 
@@ -61,3 +67,31 @@ def test_a_state_is_of_use_wherever_its_workspace_lies(folder: Path, tmp_path: P
     second.forget(folders.identities("/tmp/y/b/src/a.py"))
     assert entries(tmp_path) == []
     assert used(Engine.open(folder, states=tmp_path), there).tokens_reused == 0
+
+
+# A completer that keeps its states where nobody but it can look.
+
+
+def test_what_a_completer_has_stored_is_asked_of_itself(tmp_path: Path):
+    """Its workspace answers for it: what may not be known any more is forgotten."""
+    root = tmp_path / "work"
+    write(root, {"a.py": "x = 1\n", ".gitignore": "left.py\n", "left.py": "y = 2\n"})
+
+    async def test() -> None:
+        completer, gone = Scripted(lambda context: ()), asyncio.Event()
+        files = [FileId(str(root), "a.py"), FileId(str(root), "left.py")]
+        completer.stored_files = lambda workspaces: files if str(root) in workspaces else ()
+
+        def forget(paths: frozenset[Path]) -> None:
+            session.forget(paths).add_done_callback(lambda _: gone.set())
+
+        project = Project([root], (), forget)
+        session = Session(lambda: completer, Settings(), neighbourhood=project.neighbourhood)
+        await session.load()
+        await gone.wait()
+        assert FileId(str(root), "left.py") in completer.forgotten
+        assert FileId(str(root), "a.py") not in completer.forgotten
+        session.close()
+        await asyncio.to_thread(project.close)
+
+    asyncio.run(asyncio.wait_for(test(), PATIENCE_S))

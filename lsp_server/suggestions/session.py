@@ -140,6 +140,7 @@ class Session:
         self._idle.close()
         self.neighbourhood = neighbourhood
         self._idle = Idle(neighbourhood, self._workspace_budget, self._read_ahead)
+        self._answer_for_stored()
 
     def forget(self, files: Collection[Path]) -> asyncio.Future[None]:
         """Drop all that was read from these files; done when no state and no cache has it."""
@@ -267,11 +268,18 @@ class Session:
     async def _read_ahead(self, context: Context, stop: Event) -> int:
         return await self._loop.run_in_executor(self._thread, self._read, context, stop)
 
+    def _answer_for_stored(self) -> None:
+        """The workspace looks at the files that the model kept from earlier sessions."""
+        if self._completer is not None:
+            stored_files = self._completer.stored_files
+            self._loop.run_in_executor(None, self.neighbourhood.answer_for, stored_files)
+
     # Below this line, everything runs on the engine's thread.
 
     def _open(self) -> None:
         # Set here, since requests that came meanwhile are next in this thread's queue.
         self._completer = self._load()
+        self._tell(self._answer_for_stored)
 
     def _tell(self, listener: Callable[..., None], *values: object) -> None:
         """Call a listener on the event loop's thread, if that still runs."""

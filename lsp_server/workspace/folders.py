@@ -26,6 +26,11 @@ class Folders:
         self._names = dict(names or {})
         self._places = {name: root for root, name in self._names.items()}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """By which a model knows them."""
+        return frozenset(self._names.get(root, root) for root in self.roots)
+
     def root(self, file: str) -> str | None:
         """The innermost workspace folder that a file stands in."""
         around = [root for root in self.roots if file != root and within(file, root)]

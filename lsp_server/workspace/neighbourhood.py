@@ -133,6 +133,14 @@ class Neighbourhood:
         """All that these files are known by to a model."""
         return frozenset().union(*(self._folders.identities(str(file)) for file in files))
 
+    def answer_for(self, stored_files: Callable[[Collection[str]], Collection[FileId]]) -> None:
+        """What a model kept of earlier sessions may be excluded by now; runs on another thread.
+
+        `stored_files` is `Completer`'s.
+        """
+        if self._workspace is not None and (files := stored_files(self._folders.names)):
+            self._workspace.held(Path(self._folders.place(each)) for each in files)
+
     def close(self, uri: str) -> None:
         """Forget what was chosen for a document."""
         self._chosen.pop(uri, None)

@@ -66,6 +66,11 @@ class StateStorage:
         sources = chain.link(length).files
         self._store.save(chain.name(length), length, arrays, workspace, sources)
 
+    def files(self, workspaces: Collection[str]) -> frozenset[FileId]:
+        """Those that were read for states of these workspaces, by whichever model."""
+        mine = (entry for entry in self._store.entries() if entry.workspace in workspaces)
+        return frozenset(file for entry in mine for file in entry.sources)
+
     def forget(self, files: Collection[FileId]) -> None:
         """Remove every state that has read one of these files."""
         self._store.forget(lambda entry: not frozenset(files).isdisjoint(entry.sources))

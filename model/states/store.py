@@ -39,6 +39,7 @@ from .statefile import (
 )
 from .statefolder import (
     Forgotten,
+    entries,
     file_name,
     forget,
     is_fingerprint,
@@ -151,6 +152,10 @@ class Store:
             self._failing = False
             self._known = {**self._known, key: tokens}
             return True
+
+    def entries(self) -> list[Entry]:
+        """All states, those of other models too."""
+        return entries(self._root)
 
     def forget(self, where: Callable[[Entry], bool]) -> Forgotten:
         """Remove the states that `where` holds for, those of other models too."""
