@@ -82,6 +82,16 @@ class Context:
 
 
 @dataclass(frozen=True)
+class View(Context):
+    """A context of which nothing but the window around the cursor is left, and no secret.
+
+    Its offset counts from the window's start, `Surroundings.saved_chars` from the whole text's.
+    """
+
+    start: int = 0  # code points of the whole text that stand before this one
+
+
+@dataclass(frozen=True)
 class Runtime:
     """What a model computes with."""
 

@@ -17,6 +17,7 @@ from awkward_code import code
 from stateline.model import engine
 from stateline.model.completer import Context, FileId, Neighbour, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
+from stateline.model.masked import Masked
 from stateline.model.memory import mixing
 from stateline.model.reading import layouts, open_text, reader
 from stateline.model.reading.open_text import Prompt, shown_path
@@ -246,6 +247,7 @@ class CheckedEngine:
         """A new process, so to speak."""
         storage = StateStorage(Store(self.folder, FINGERPRINT), network())
         self.engine = Engine(network(), ours(), budget_bytes, TRUST)
+        self.completer = Masked(self.engine)
         self.engine.reader = self.reader = CheckedReader(budget_bytes, storage)
         self.engine.layouts.reader = self.reader
         self.reader.forgotten = self.forgotten
@@ -258,7 +260,7 @@ class CheckedEngine:
     def ask(self, context: Context, max_tokens: int, stop: Event) -> tuple[str, Usage]:
         """What is written, which has been checked."""
         self._given(context)
-        answer = self.engine.complete(context, Sampling(max_tokens=max_tokens), stop)
+        answer = self.completer.complete(context, Sampling(max_tokens=max_tokens), stop)
         *pieces, usage = answer
         (prompt,) = self.reader.prompts
         written = "".join(piece.text for piece in pieces)
@@ -272,7 +274,7 @@ class CheckedEngine:
     def warm(self, context: Context, stop: Event) -> Usage:
         self._given(context)
         before = {entry.key for entry in entries(self.folder)}
-        usage = self.engine.warm(context, stop)
+        usage = self.completer.warm(context, stop)
         new = {entry.key for entry in entries(self.folder)} - before
         assert new <= set().union(*(durable_names(p, context) for p in self.reader.prompts))
         return usage
@@ -288,7 +290,7 @@ class CheckedEngine:
 
     def forget(self, files: set[FileId]) -> None:
         self.forgotten |= files
-        self.engine.forget(files)
+        self.completer.forget(files)
 
     def check(self) -> None:
         kept = self.reader.checkpoints

@@ -24,6 +24,7 @@ from stateline.lsp_server.workspace.project import Project
 from stateline.model import PRETRAINED
 from stateline.model.completer import FileId
 from stateline.model.engine import Engine
+from stateline.model.masked import Masked
 from stateline.model.memory import mixing
 from stateline.model.states.statefolder import entries
 from tiny_model import tiny_folder
@@ -76,7 +77,7 @@ class Editor:
 @asynccontextmanager
 async def edited(root, folder, exclude=("excluded.py",)):
     engine = Engine.open(folder, states=states_folder())
-    editor = Editor(root, engine, exclude)
+    editor = Editor(root, Masked(engine), exclude)
     await editor.session.load()
     try:
         for file in FILES:
@@ -187,7 +188,7 @@ def test_what_becomes_excluded_leaves_memory_and_disk(place, monkeypatch, how):
     door, name = Door(monkeypatch), FileId(str(root), "leaving.py")
 
     def held(engine):
-        return [each for each in engine.reader.checkpoints.held() if name in each.files]
+        return [each for each in engine.inner.reader.checkpoints.held() if name in each.files]
 
     def kept():
         return [each for each in entries(states_folder()) if name in each.sources]

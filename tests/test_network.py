@@ -133,6 +133,7 @@ sys.modules["torch"] = None  # from here on importing it fails
 import numpy as np
 from stateline.model.completer import Context, FileId, Runtime, Sampling, Surroundings
 from stateline.model.engine import Engine
+from stateline.model.masked import view_of
 from stateline.model.networks.interface import is_state, state_bytes
 from stateline.model.states.statefolder import entries
 
@@ -197,14 +198,14 @@ def opened():
 
 text = "value = 1\\n" * 200
 around = Surroundings((), (), FileId("/project", "a.py"), len(text))  # all of it is saved
-context = Context(text, len(text), "a.py", around=around)
+view = view_of(Context(text, len(text), "a.py", around=around))
 first = opened()
-while first.warm(context, Event()).tokens_left:
+while first.warm(view, Event()).tokens_left:
     pass
 assert entries(Path(sys.argv[2])), "nothing was saved"
 for engine in (first, opened()):
     for sampling in (Sampling(0.0, 1.0, 8), Sampling(0.8, 0.9, 8)):
-        *pieces, usage = engine.complete(context, sampling, Event())
+        *pieces, usage = engine.complete(view, sampling, Event())
         assert usage.tokens_generated, "nothing was written"
         assert usage.tokens_reused, "nothing was found in memory or on the disk"
 """

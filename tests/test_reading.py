@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
 from stateline.model.completer import Context, FileId, Surroundings
+from stateline.model.masked import view_of
 from stateline.model.reading.open_text import ANCHORS, Reading, shown_path
 from stateline.model.tokens import layout
 from tiny_model import ours
@@ -106,10 +107,10 @@ def test_what_follows_the_cursor_is_made_tokens_of_once(monkeypatch):
     )
     below = "\n" + "".join(LINES[:9])
     for typed in ("x", "xy", "xyz"):
-        reading.update(Context(typed + below, len(typed), "a.py"))
+        reading.update(view_of(Context(typed + below, len(typed), "a.py")))
         assert reading.suffix(7) == encode(tokenizer, below)[:7]
     assert encoded == ["a.py\n", below]
-    reading.update(Context("xyz\n", 3, "a.py"))
+    reading.update(view_of(Context("xyz\n", 3, "a.py")))
     assert reading.suffix(7) == encode(tokenizer, "\n")
 
 
@@ -138,10 +139,10 @@ def test_a_model_is_told_the_path_and_by_it_the_language(path, language, around,
 
 def test_a_name_is_said_only_to_a_model_that_knows_its_marker(monkeypatch):
     reading = Reading(tokenizer := ours())
-    reading.update(Context("", 0, "a.py"))
+    reading.update(view_of(Context("", 0, "a.py")))
     assert reading.named == [tokenizer.markers.file, *tokenizer.encode("a.py\n")]
     plain = ours()
     monkeypatch.setattr(plain, "markers", replace(plain.markers, file=None))
     other = Reading(plain)
-    other.update(Context("", 0, "a.py"))
+    other.update(view_of(Context("", 0, "a.py")))
     assert other.named == []

@@ -6,14 +6,26 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from canaries import FILES, KEY, OPEN, PEM, traces
 from stateline.lsp_server.edit.settings import Settings
 from stateline.lsp_server.suggestions.session import Session
 from stateline.lsp_server.workspace.folders import Folders
 from stateline.lsp_server.workspace.project import Project
-from stateline.model.completer import Context, FileId, Sampling, Scripted, Surroundings, Usage
-from stateline.model.engine import Engine
+from stateline.model import open_completer
+from stateline.model.completer import (
+    Completer,
+    Context,
+    FileId,
+    Neighbour,
+    Sampling,
+    Scripted,
+    Surroundings,
+    Usage,
+)
+from stateline.model.masked import Masked
 from stateline.model.states import store
 from stateline.model.states.statefolder import entries
+from stateline.model.tokens import layout
 from tiny_model import tiny_folder
 from workspace_project import write
 
@@ -32,7 +44,11 @@ def always_fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-def settled(completer, context: Context) -> int:
+def opened(folder: Path, states: Path) -> Completer:
+    return open_completer(folder, states=states)
+
+
+def settled(completer: Completer, context: Context) -> int:
     """How many tokens were read until nothing was left."""
     read, left = 0, 1
     while left:
@@ -41,7 +57,7 @@ def settled(completer, context: Context) -> int:
     return read
 
 
-def used(completer, context: Context) -> Usage:
+def used(completer: Completer, context: Context) -> Usage:
     *_, usage = completer.complete(context, Sampling(max_tokens=2), Event())
     return usage
 
@@ -58,15 +74,15 @@ def on_machine(root: str) -> tuple[Folders, Context]:
 
 def test_a_state_is_of_use_wherever_its_workspace_lies(folder: Path, tmp_path: Path):
     (_, here), (folders, there) = on_machine("/tmp/x/a"), on_machine("/tmp/y/b")
-    first = Engine.open(folder, states=tmp_path)
+    first = opened(folder, tmp_path)
     settled(first, here)
     kept = max(entry.tokens for entry in entries(tmp_path))
-    second = Engine.open(folder, states=tmp_path)
+    second = opened(folder, tmp_path)
     usage = used(second, there)
     assert usage.tokens_reused == usage.tokens_above == kept  # of what is saved no token is read
     second.forget(folders.identities("/tmp/y/b/src/a.py"))
     assert entries(tmp_path) == []
-    assert used(Engine.open(folder, states=tmp_path), there).tokens_reused == 0
+    assert used(opened(folder, tmp_path), there).tokens_reused == 0
 
 
 # A completer that keeps its states where nobody but it can look.
@@ -95,3 +111,38 @@ def test_what_a_completer_has_stored_is_asked_of_itself(tmp_path: Path):
         await asyncio.to_thread(project.close)
 
     asyncio.run(asyncio.wait_for(test(), PATIENCE_S))
+
+
+# A model on another machine.
+
+
+class Remote(Scripted):
+    """Writes down all that it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda context: ())
+
+    @property
+    def told(self) -> str:
+        asked = [*self.asked, *self.warmed]
+        around = [n for each in asked for n in (*each.around.read, *each.around.recalled)]
+        return "\n".join(each.text for each in (*asked, *around))
+
+
+@pytest.mark.parametrize("secret", [KEY, PEM])
+def test_a_remote_model_is_told_a_window_and_no_secret(secret: str):
+    """Nor a part of one, wherever the cursor stands."""
+    remote = Remote()
+    far = "visible = 1\n" * 3_000
+    text, start = far + OPEN + "\n" + far, len(far) + OPEN.index(secret)
+    neighbour = Neighbour("normal.py", FILES["normal.py"], FileId("w", "normal.py"))
+    around = Surroundings(read=(neighbour,), recalled=(neighbour,))
+    for offset in (0, start, *range(start + 10, start + len(secret), 15), len(text)):
+        settled(Masked(remote), context := Context(text, offset, "a.py", "python", around))
+        used(Masked(remote), context)
+        list(Masked(remote).choices(context, Sampling(), [Event(), Event()]))
+    assert "text_between_secrets" in remote.told
+    assert "visible_text_of_normal" in remote.told
+    assert traces(remote.told) == []
+    windows = layout.WINDOW_CHARS + layout.SUFFIX_CHARS
+    assert max(len(each.text) for each in (*remote.asked, *remote.warmed)) <= windows

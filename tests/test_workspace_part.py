@@ -11,7 +11,6 @@ from stateline.model.reading.workspace_part import WorkspacePart
 from tiny_model import ours
 
 A, B, C = (Neighbour(f"{n}.py", f"{n} = 1\n" * 9, FileId("/project", f"{n}.py")) for n in "abc")
-SECRET = "ghp_" + "a1B2" * 9
 
 
 def made(*neighbours: Neighbour) -> WorkspacePart:
@@ -41,12 +40,6 @@ def test_the_same_neighbours_have_the_same_chain():
     first = part.chain((A, B))
     assert part.chain((replace(A), replace(B))) is first
     assert part.chain((B, A)).name(first.length) != first.name(first.length)
-
-
-def test_secrets_are_masked():
-    part = made(spy := replace(A, text=f"token = '{SECRET}'\n"))
-    assert "token" in spelt(part, spy)
-    assert SECRET[8:] not in spelt(part, spy)
 
 
 def test_what_is_no_token_yet_is_left_out_until_it_is():

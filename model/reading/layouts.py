@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from threading import Event
 
-from ..completer import Context, FileId
+from ..completer import FileId, View
 from ..memory import mixing
 from ..memory.archive import NO_FILES, Ids
 from ..tokens import layout
@@ -62,7 +62,7 @@ class Layouts:
         self._part = WorkspacePart(tokenizer)
         self._readings: OrderedDict[str, Reading] = OrderedDict()
 
-    def to_answer(self, context: Context) -> tuple[Prompt, bool]:
+    def to_answer(self, context: View) -> tuple[Prompt, bool]:
         """What to read before writing; whether it is a cold layout, for the whole takes long."""
         reading = self._reading(context)
         workspace = reading.workspace or self._known_workspace(context)
@@ -73,7 +73,7 @@ class Layouts:
         prompt = self._cold_prompt(context, reading) if cold else prompt
         return replace(prompt, seen=seen, others=others), cold
 
-    def to_read(self, context: Context, stop: Event) -> list[Unread] | None:
+    def to_read(self, context: View, stop: Event) -> list[Unread] | None:
         """The layouts to read ahead, the wanted one last; None: stopped before that was known.
 
         While the wanted one is far away, the text is read after what stood before it until now.
@@ -110,17 +110,17 @@ class Layouts:
             return mixing.NOTHING
         return mixing.history(tokens, self._tokenizer.markers)
 
-    def _unread(self, context: Context, reading: Reading, workspace: Chain) -> Unread:
+    def _unread(self, context: View, reading: Reading, workspace: Chain) -> Unread:
         prompt = self._prompt(context, reading, workspace, layout.LONG_TOKENS)
         return Unread(prompt, workspace, reading)
 
-    def _known_workspace(self, context: Context) -> Chain:
+    def _known_workspace(self, context: View) -> Chain:
         """The longest beginning of the wanted workspace part that has been read."""
         wanted = self._part.chain(context.around.read)
         known = self.reader.known(wanted)
         return next(link for link in wanted.links() if link.length <= known or not link.parent)
 
-    def _prompt(self, context: Context, reading: Reading, workspace: Chain, longest: int) -> Prompt:
+    def _prompt(self, context: View, reading: Reading, workspace: Chain, longest: int) -> Prompt:
         prefix = reading.prefix
         place = layout.place_anchor(prefix.text, prefix.ends[: prefix.settled])
         anchor = reading.anchor("warm", longest, place)
@@ -129,7 +129,7 @@ class Layouts:
             context, reading, workspace, start, anchor - start, layout.SUFFIX_TOKENS
         )
 
-    def _cold_prompt(self, context: Context, reading: Reading) -> Prompt:
+    def _cold_prompt(self, context: View, reading: Reading) -> Prompt:
         """Nothing but the nearest text; its start stands still while the user types on."""
         suffix_tokens = layout.COLD_TOKENS // 4
         first = max(0, reading.prefix.settled - (layout.COLD_TOKENS - suffix_tokens))
@@ -140,7 +140,7 @@ class Layouts:
 
     def _laid_out(
         self,
-        context: Context,
+        context: View,
         reading: Reading,
         workspace: Chain,
         start: int,
@@ -169,7 +169,7 @@ class Layouts:
         markers, ids = self._tokenizer.markers, reading.prefix.ids[:settled]
         return self.past(layout.anchored(markers, ids, 0, suffix)[0])
 
-    def _reading(self, context: Context) -> Reading:
+    def _reading(self, context: View) -> Reading:
         """The reading of the context's text, brought up to its cursor."""
         reading = self._readings.setdefault(context.uri, Reading(self._tokenizer))
         self._readings.move_to_end(context.uri)

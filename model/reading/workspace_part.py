@@ -13,7 +13,6 @@ from threading import Event
 
 from ..completer import FileId, Neighbour, Surroundings
 from ..memory.archive import NO_FILES, Archive
-from ..secrets.masking import masked
 from ..tokens.chain import Chain
 from ..tokens.tokenizer import Tokenizer
 
@@ -77,7 +76,7 @@ class WorkspacePart:
     def _tokenised(self, neighbour: Neighbour) -> None:
         if neighbour not in self._files:
             named = self._tokenizer.named(neighbour.name)
-            text = self._tokenizer.encode(masked(neighbour.text))
+            text = self._tokenizer.encode(neighbour.text)
             self._files[neighbour] = tokens = array("I", [*named, *text])
             self._tokens += len(tokens)
         self._files.move_to_end(neighbour)
