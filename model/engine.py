@@ -36,7 +36,7 @@ from .open_network import OpenNetwork, idle_gpu, open_network
 from .profile import Profile, read_profile
 from .reading.layouts import Layouts
 from .reading.open_text import Prompt
-from .reading.reader import Reader
+from .reading.reader import FULL_TOKENS, Reader
 from .states.storage import Remembered, StateStorage
 from .states.store import Store, fingerprint
 from .tokens import layout
@@ -51,7 +51,7 @@ ENOUGH_STATES = 8  # the landmarks of one prompt, and a few to come back to
 
 
 class Engine:
-    """A `Completer` on a local Mamba2 model; it takes views only, which have no secrets."""
+    """A `Completer` on a local model; it takes views only, which have no secrets."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Engine:
         """See `Completer`."""
         if self.reader.room >= ENOUGH_STATES:
             return idle_gpu(self.network)
-        needed = -(-ENOUGH_STATES * self.network.state_bytes >> 20)
+        needed = -(-ENOUGH_STATES * self.network.state_bytes(FULL_TOKENS) >> 20)
         return (
             f"There is memory for {self.reader.room} states of this model, so much is read again "
             f"and again; set memoryMiB to {needed} or more."

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .errors import ModelFolderError
-from .folder.config import Mamba2Config
+from .folder.architectures import Config
 from .networks.interface import BEST, Network, is_small
 
 _INSTALL = "run pip install 'stateline[torch]'"
@@ -27,10 +27,10 @@ _IDLE_GPU = (
     f"can use; {_INSTALL}."
 )
 
-OpenNetwork = Callable[[Path, Mamba2Config, str, int], Network]
+OpenNetwork = Callable[[Path, Config, str, int], Network]
 
 
-def open_network(folder: Path, config: Mamba2Config, device: str, threads: int) -> Network:
+def open_network(folder: Path, config: Config, device: str, threads: int) -> Network:
     """The model in a folder, on cpu, cuda or `interface.BEST`; ModelFolderError if it cannot be.
 
     `threads` of 0 are as many as help. On a CPU the native library computes, where it was built.

@@ -288,7 +288,7 @@ def test_memory_stays_within_its_budget(engine: Engine, tokenizer: Tokenizer):
 
 
 def test_who_gave_too_little_memory_is_told(engine: Engine, tokenizer: Tokenizer):
-    needed = engine.network.state_bytes
+    needed = engine.network.state_bytes(1)
     assert Engine(engine.network, tokenizer, budget_bytes=100 * needed).advice == ""
     advice = Engine(engine.network, tokenizer, budget_bytes=3 * needed).advice
     assert "for 3 states" in advice

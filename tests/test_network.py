@@ -32,7 +32,9 @@ def test_advancing_is_the_models_forward(dtype: torch.dtype, outside: type):
     )  # rounded otherwise, since all rows are asked
     assert abs(logits - wanted).max() <= 8 * torch.finfo(dtype).eps * abs(wanted).max()
     assert is_state(state.arrays(), network.config, outside)
-    assert network.state_bytes == state.nbytes + logits.nbytes == state_bytes(model.config, outside)
+    assert (
+        network.state_bytes(8) == state.nbytes + logits.nbytes == state_bytes(model.config, outside)
+    )
     assert network.runtime.arithmetic == f"torch {str(dtype).removeprefix('torch.')}"
 
 
@@ -100,10 +102,10 @@ def test_a_revived_state_goes_on_as_the_state_did(dtype: torch.dtype):
     _, state = network.advance(TOKENS, network.zero_state())
     before = {name: array.copy() for name, array in state.arrays().items()}
     logits, _ = network.advance([7], state)
-    again, _ = network.advance([7], network.revived(before))
+    again, _ = network.advance([7], network.revived(before, len(TOKENS)))
     assert np.array_equal(again, logits)
     assert all(np.array_equal(array, before[name]) for name, array in state.arrays().items())
-    assert network.revived(before | {"more": np.zeros(1)}) is None
+    assert network.revived(before | {"more": np.zeros(1)}, len(TOKENS)) is None
 
 
 def test_arrays_that_are_no_state():
@@ -142,7 +144,10 @@ class Sums:
     runtime, exact = Runtime("cpu", "sums", "float64"), False
 
     def __init__(self, config):
-        self.config, self.state_bytes = config, state_bytes(config, np.float32)
+        self.config = config
+
+    def state_bytes(self, tokens):
+        return state_bytes(self.config, np.float32)
 
     def zero_state(self):
         shapes = self.config.state_shapes().items()
@@ -158,7 +163,7 @@ class Sums:
     def trail(self, state):
         return Steps(self, state)
 
-    def revived(self, arrays):
+    def revived(self, arrays, tokens):
         return Given(arrays) if is_state(arrays, self.config, np.float32) else None
 
 

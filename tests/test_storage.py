@@ -45,7 +45,7 @@ def test_a_state_comes_back_bit_by_bit_after_a_restart(tmp_path: Path):
     again = storage(tmp_path)
     assert name in again
     assert set(again.lengths()) == {5}
-    found = again.load(name)
+    found = again.load(name, 5)
     assert found.logits.tobytes() == meant.logits.tobytes()
     ours, theirs = found.state.arrays(), meant.state.arrays()
     assert ours.keys() == theirs.keys()
@@ -57,7 +57,7 @@ def test_a_state_comes_back_bit_by_bit_after_a_restart(tmp_path: Path):
 def test_there_is_nothing_under_another_name(tmp_path: Path):
     saved(tmp_path)
     assert CHAIN.name(3) not in storage(tmp_path)
-    assert storage(tmp_path).load(CHAIN.name(3)) is None
+    assert storage(tmp_path).load(CHAIN.name(3), 3) is None
 
 
 def without_logits(folder: Path) -> None:
@@ -76,16 +76,16 @@ def without_logits(folder: Path) -> None:
 )
 def test_logits_that_no_such_model_says_are_refused(tmp_path: Path, logits: np.ndarray):
     name = saved(tmp_path, Remembered(read(5).state, logits))
-    assert storage(tmp_path).load(name) is None
+    assert storage(tmp_path).load(name, 5) is None
 
 
 def test_states_of_another_shape_are_refused(tmp_path: Path):
     name = saved(tmp_path)
-    assert storage(tmp_path, d_state=16).load(name) is None
-    assert storage(tmp_path, torch.float64).load(name) is None
-    assert storage(tmp_path).load(name)
+    assert storage(tmp_path, d_state=16).load(name, 5) is None
+    assert storage(tmp_path, torch.float64).load(name, 5) is None
+    assert storage(tmp_path).load(name, 5)
     without_logits(tmp_path)
-    assert storage(tmp_path).load(name) is None
+    assert storage(tmp_path).load(name, 5) is None
 
 
 def test_a_state_belongs_to_every_file_that_was_read_for_it(tmp_path: Path):

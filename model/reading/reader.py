@@ -24,6 +24,7 @@ BACK_TOKENS = 16  # before the cursor, where a checkpoint serves who takes somet
 WORKSPACE_GRID_TOKENS = 1024  # between checkpoints inside one long file of the workspace
 STORED_GRID_TOKENS = 256  # ... and on the disk
 LEAST_STORED_TOKENS = 64  # fewer are read as fast as loaded
+FULL_TOKENS = 4096  # of a whole window: by then a state that grows is as large as most get
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Reader:
 
     @property
     def room(self) -> int:
-        """How many states the budget has room for."""
-        return self.checkpoints.budget_bytes // self.network.state_bytes
+        """How many states the budget has room for, of those that are large."""
+        return self.checkpoints.budget_bytes // self.network.state_bytes(FULL_TOKENS)
 
     def known(self, chain: Chain) -> int:
         """How many of a chain's tokens need not be read again."""

@@ -73,8 +73,8 @@ class Storage(Protocol[S_co]):
         """Of the sequences that led to them."""
         ...
 
-    def load(self, name: bytes) -> S_co | None:
-        """The state of this name, if there is one."""
+    def load(self, name: bytes, tokens: int) -> S_co | None:
+        """The state of this name, after so many tokens, if there is one."""
         ...
 
 
@@ -109,7 +109,8 @@ class Checkpoints(Generic[S]):
         for length, name in chain.names({*self._lengths, *stored}):
             held = self._states.get(name)
             if held is None:
-                state = self._storage.load(name) if self._storage and length in stored else None
+                there = self._storage if length in stored else None
+                state = there.load(name, length) if there else None
                 if state is None:
                     continue
                 self.keep(chain, length, state, Place.STORED)

@@ -49,12 +49,12 @@ class StateStorage:
     def lengths(self) -> Collection[int]:
         return self._store.lengths
 
-    def load(self, name: bytes) -> Remembered | None:
-        """Read from its file; None if there is none that fits this model."""
+    def load(self, name: bytes, tokens: int) -> Remembered | None:
+        """Read from its file; None if there is none that fits this model and so many tokens."""
         arrays = self._store.load(name)
         if arrays is None or (logits := arrays.pop(_LOGITS, None)) is None:
             return None
-        state = self._network.revived(arrays)
+        state = self._network.revived(arrays, tokens)
         if state is None or logits.shape != (self._network.config.vocab_size,):
             return None
         alike = {array.dtype for array in arrays.values()} == {logits.dtype}
