@@ -6,23 +6,30 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+import toy_hybrid
 from canaries import FILES, KEY, OPEN, PEM, traces
+from stateline.lsp_server.commands.doctor import examine
 from stateline.lsp_server.edit.settings import Settings
 from stateline.lsp_server.suggestions.session import Session
 from stateline.lsp_server.workspace.folders import Folders
 from stateline.lsp_server.workspace.project import Project
-from stateline.model import open_completer
+from stateline.model import open_completer, open_network
 from stateline.model.completer import (
     Completer,
     Context,
     FileId,
     Neighbour,
+    Runtime,
     Sampling,
     Scripted,
     Surroundings,
     Usage,
 )
+from stateline.model.errors import ModelFolderError
+from stateline.model.folder import architectures
+from stateline.model.folder.config import Mamba2Config
 from stateline.model.masked import Masked
+from stateline.model.networks.interface import Network
 from stateline.model.states import store
 from stateline.model.states.statefolder import entries
 from stateline.model.tokens import layout
@@ -146,3 +153,104 @@ def test_a_remote_model_is_told_a_window_and_no_secret(secret: str):
     assert traces(remote.told) == []
     windows = layout.WINDOW_CHARS + layout.SUFFIX_CHARS
     assert max(len(each.text) for each in (*remote.asked, *remote.warmed)) <= windows
+
+
+# A hybrid model, whose state grows with each token it has read.
+
+
+@pytest.fixture
+def hybrid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model folder of another architecture, which is known while the test runs."""
+    monkeypatch.setitem(architectures.ARCHITECTURES, toy_hybrid.MODEL_TYPE, toy_hybrid.parse)
+    monkeypatch.setattr(open_network, "KERNELS", [*open_network.KERNELS, toy_hybrid.KERNEL])
+    (folder := tmp_path / "hybrid").mkdir()
+    return toy_hybrid.hybrid_folder(folder)
+
+
+AROUND = Surroundings(file=FileId("w", "a.py"), saved_chars=len(TEXT))
+SAVED = Context(TEXT, len(TEXT), "a.py", "python", AROUND)
+
+
+def test_a_hybrid_is_opened_cached_and_bounded_by_what_its_states_have_grown_to(hybrid: Path):
+    completer = open_completer(hybrid)
+    settled(completer, SAVED)
+    assert (usage := used(completer, SAVED)).tokens_generated
+    assert usage.tokens_reused > 1000 > usage.tokens_read
+    small = open_completer(hybrid, budget_bytes=400_000)
+    settled(small, SAVED)
+    checkpoints, network = small.inner.reader.checkpoints, small.inner.network
+    lengths = {held.length for held in checkpoints.held()}
+    assert len(lengths) > 2
+    for held in checkpoints.held():
+        assert held.state.nbytes == network.state_bytes(held.length)
+    assert sum(map(network.state_bytes, lengths)) == checkpoints.nbytes <= 400_000
+
+
+def test_what_a_hybrid_has_stored_is_revived_in_its_own_shape(hybrid: Path, tmp_path: Path):
+    settled(opened(hybrid, tmp_path / "states"), SAVED)
+    stored = max(entries(tmp_path / "states"), key=lambda entry: entry.tokens)
+    again = opened(hybrid, tmp_path / "states")
+    assert used(again, SAVED).tokens_reused == stored.tokens
+    network = again.inner.network
+    arrays = again.inner.reader.checkpoints.get(stored.key).state.arrays()
+    assert network.revived(arrays, stored.tokens).nbytes < stored.nbytes
+    assert network.revived(arrays, stored.tokens + 1) is None
+
+
+def test_without_its_entries_a_hybrid_is_refused(hybrid: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.undo()
+    with pytest.raises(ModelFolderError, match="type 'toy-hybrid', but Stateline runs Mamba2"):
+        open_completer(hybrid)
+    monkeypatch.setitem(architectures.ARCHITECTURES, toy_hybrid.MODEL_TYPE, toy_hybrid.parse)
+    with pytest.raises(ModelFolderError, match="nothing here computes"):
+        open_completer(hybrid)
+
+
+# Another kernel, on a device of its own.
+
+
+class Abacus:
+    """A network that computes as another one does, and says that it does not."""
+
+    runtime = Runtime("cpu", "abacus", "float32")
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._network, name)
+
+
+@pytest.fixture
+def abacus(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """Whether one is there."""
+    there, (native, torch) = Event(), open_network.KERNELS
+    kernel = open_network.Kernel(
+        "abacus",
+        Mamba2Config,
+        lambda config, device: there.is_set(),
+        lambda *asked: Abacus(torch.load(*asked)),
+    )
+    monkeypatch.setattr(open_network, "KERNELS", [kernel, native, torch])
+    return there
+
+
+def test_a_kernel_is_chosen_where_it_is_there_and_said_to_be(
+    folder: Path, abacus: Event, capsys: pytest.CaptureFixture[str], caplog
+):
+    caplog.set_level("INFO", "stateline")
+    for there in (False, True):
+        if there:
+            abacus.set()
+        examine(folder)
+        assert ("abacus kernels" in capsys.readouterr().out) == there
+        assert ("computed by abacus kernels" in caplog.text) == there
+
+
+def test_states_of_different_kernels_are_kept_apart(folder: Path, abacus: Event, tmp_path: Path):
+    settled(opened(folder, tmp_path), SAVED)
+    abacus.set()
+    assert used(opened(folder, tmp_path), SAVED).tokens_reused == 0
+    settled(opened(folder, tmp_path), SAVED)
+    assert len({entry.fingerprint for entry in entries(tmp_path)}) == 2
+    assert used(opened(folder, tmp_path), SAVED).tokens_reused > 0
