@@ -32,7 +32,7 @@ from .secrets.masking import masked
 from .tokens import layout
 
 SECRET_CHARS = 256  # around what is shown that are looked at, for a secret that is shown in part
-MOST_NEIGHBOURS = 512  # that are known without their secrets
+MOST_NEIGHBOURS = 256  # that are known without their secrets
 
 
 def masked_neighbour(neighbour: Neighbour) -> Neighbour:
