@@ -26,7 +26,7 @@ ORDER = {
         ("profile",),
         ("completer",),
         ("tokens", "folder"),
-        ("networks", "memory"),
+        ("networks", "memory", "masked"),
         ("networks.native", "networks.torch"),
         ("states", "open_network"),
         ("reading",),

@@ -23,6 +23,7 @@ from stateline.lsp_server.suggestions.stopping import Enough
 from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Piece, Sampling, Usage
 from stateline.model.engine import Engine
+from stateline.model.masked import view_of
 from stateline.model.writing.speculation import Drafting
 
 TOKENS = 48
@@ -83,11 +84,11 @@ def write(engine: Engine, cursors: Sequence[Context], way: str) -> tuple[list[Pi
     pieces: list[Piece] = []
     tokens, seconds = 0, 0.0
     for context in cursors:
-        while engine.warm(context, Event()).tokens_left:
+        while engine.warm(view_of(context), Event()).tokens_left:
             pass
         manner = Settings().manner(context.language, engine.profile)
         enough, stop = Enough(context, Trigger.AUTOMATIC, manner), Event()
-        for each in engine.complete(context, Sampling(max_tokens=TOKENS), stop):
+        for each in engine.complete(view_of(context), Sampling(max_tokens=TOKENS), stop):
             if isinstance(each, Usage):
                 tokens += each.tokens_generated + each.tokens_read
                 seconds += each.write_ms / 1000

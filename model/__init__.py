@@ -31,9 +31,10 @@ def open_completer(
     whose message is for the user.
     """
     from .engine import Engine
+    from .masked import Masked
     from .networks.interface import BEST
 
     engine = Engine.open(folder or PRETRAINED, BEST, budget_bytes, threads, states)
     if workspace_tokens:
         engine.workspace_budget = replace(engine.workspace_budget, read_tokens=workspace_tokens)
-    return engine
+    return Masked(engine)

@@ -1,7 +1,8 @@
 """The seam between the language server and whatever writes completions.
 
-Owns the question (`Context`, `Sampling`), the answer (`Piece`, `Ended`, `Usage`), the `Completer`
-protocol and `Scripted`, its stand-in for tests. Plain data only: no torch, no LSP.
+Owns what a file is called (`FileId`), the question (`Context`, `Sampling`), the answer (`Piece`,
+`Ended`, `Usage`), the `Completer` protocol and `Scripted`, its stand-in for tests. Plain data only:
+no torch, no LSP.
 """
 
 from __future__ import annotations
@@ -15,12 +16,23 @@ from .profile import Profile
 
 
 @dataclass(frozen=True)
+class FileId:
+    """Which file it is, on any machine that has the workspace under this name.
+
+    A completer compares these and keeps them. Where such a file lies, only its workspace knows.
+    """
+
+    workspace: str  # a name for the workspace folder; empty: the file stands in none
+    path: str  # from there on, with slashes; in no workspace, whatever names the file
+
+
+@dataclass(frozen=True)
 class Neighbour:
     """Another file of the workspace, as it stands on the disk (line feeds only)."""
 
-    path: str  # relative to its workspace folder, with slashes: the model reads it
+    name: str  # relative to its workspace folder, with slashes: the model reads it
     text: str = field(repr=False)
-    file: str = ""  # the absolute path
+    file: FileId
 
 
 @dataclass(frozen=True)
@@ -39,11 +51,15 @@ class Surroundings:
     # Least recently touched first; the last ones stand nearest to the text.
     read: tuple[Neighbour, ...] = ()  # into the state, in this order
     recalled: tuple[Neighbour, ...] = ()  # by the memory alone
-    workspace: str = ""  # the folder
-    file: str = ""  # the absolute path of the text's own file
+    file: FileId | None = None  # the text's own; None: it has none
     # Code points at the text's start that stand on the disk as well, in a file of which states may
     # be kept there; nothing after them is.
     saved_chars: int = 0
+
+    @property
+    def workspace(self) -> str:
+        """The name of the workspace folder that the text's file stands in."""
+        return self.file.workspace if self.file else ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +68,7 @@ class Context:
 
     text: str
     offset: int  # of the cursor, in code points
-    path: str  # names the text from request to request
+    uri: str  # names the text from request to request
     language: str = ""
     around: Surroundings = Surroundings()
 
@@ -63,6 +79,16 @@ class Context:
     @property
     def suffix(self) -> str:
         return self.text[self.offset :]
+
+
+@dataclass(frozen=True)
+class View(Context):
+    """A context of which nothing but the window around the cursor is left, and no secret.
+
+    Its offset counts from the window's start, `Surroundings.saved_chars` from the whole text's.
+    """
+
+    start: int = 0  # code points of the whole text that stand before this one
 
 
 @dataclass(frozen=True)
@@ -184,8 +210,16 @@ class Completer(Writer, Protocol):
         """A sentence for the user, should something be set badly for it; mostly empty."""
         ...
 
-    def forget(self, files: Collection[str]) -> None:
-        """Drop all that was read from these files (absolute paths), in memory and on the disk."""
+    def forget(self, files: Collection[FileId]) -> None:
+        """Drop all that was read from these files, in memory and on the disk."""
+        ...
+
+    def stored_files(self, workspaces: Collection[str]) -> Collection[FileId]:
+        """Those that it still knows from earlier sessions, of work in these workspaces.
+
+        Whoever asks answers for them, and has those forgotten that may not be known any more. To be
+        called on any thread.
+        """
         ...
 
     def held(self) -> Mapping[str, Mapping[str, int]]:
@@ -209,7 +243,7 @@ class Scripted:
         self.profile = Profile()
         self.runtime = Runtime("cpu", "no", "no precision")
         self.advice = ""
-        self.forgotten: list[str] = []
+        self.forgotten: list[FileId] = []
         self.asked: list[Context] = []
         self.warmed: list[Context] = []
 
@@ -249,8 +283,11 @@ class Scripted:
         self.warmed.append(context)
         return Usage()
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         self.forgotten += files
+
+    def stored_files(self, workspaces: Collection[str]) -> Collection[FileId]:
+        return ()
 
     def held(self) -> Mapping[str, Mapping[str, int]]:
         return {}

@@ -15,7 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from .completer import Context, Ended, Piece, Runtime, Sampling, Usage, WorkspaceBudget
+from .completer import (
+    Context,
+    Ended,
+    FileId,
+    Piece,
+    Runtime,
+    Sampling,
+    Usage,
+    View,
+    WorkspaceBudget,
+)
 from .errors import ModelFolderError
 from .folder.files import read_config, tokenizer_path
 from .folder.workspace_budget import read_workspace_budget
@@ -26,7 +36,7 @@ from .open_network import OpenNetwork, idle_gpu, open_network
 from .profile import Profile, read_profile
 from .reading.layouts import Layouts
 from .reading.open_text import Prompt
-from .reading.reader import Reader
+from .reading.reader import FULL_TOKENS, Reader
 from .states.storage import Remembered, StateStorage
 from .states.store import Store, fingerprint
 from .tokens import layout
@@ -41,7 +51,7 @@ ENOUGH_STATES = 8  # the landmarks of one prompt, and a few to come back to
 
 
 class Engine:
-    """A `Completer` on a local Mamba2 model."""
+    """A `Completer` on a local model; it takes views only, which have no secrets."""
 
     def __init__(
         self,
@@ -111,7 +121,7 @@ class Engine:
         """See `Completer`."""
         if self.reader.room >= ENOUGH_STATES:
             return idle_gpu(self.network)
-        needed = -(-ENOUGH_STATES * self.network.state_bytes >> 20)
+        needed = -(-ENOUGH_STATES * self.network.state_bytes(FULL_TOKENS) >> 20)
         return (
             f"There is memory for {self.reader.room} states of this model, so much is read again "
             f"and again; set memoryMiB to {needed} or more."
@@ -147,7 +157,7 @@ class Engine:
         began = time.perf_counter()
         if not self.reader.room:  # then nothing of it would be kept, and reading would never end
             return Usage()
-        waiting = self.layouts.to_read(context, stop)
+        waiting = self.layouts.to_read(_view(context), stop)
         usage = Usage(tokenise_ms=_ms_since(began))
         if waiting is None:
             return replace(usage, tokens_left=1)
@@ -163,10 +173,15 @@ class Engine:
         left = sum(self.reader.unread(each.prompt) for each in waiting)
         return replace(usage, tokens_above=above, tokens_left=left)
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         """See `Completer`."""
         self.reader.forget(files)
         self.layouts.forget(files)
+
+    def stored_files(self, workspaces: Collection[str]) -> Collection[FileId]:
+        """See `Completer`."""
+        storage = self.reader.storage
+        return storage.files(workspaces) if storage else ()
 
     def held(self) -> dict[str, dict[str, int]]:
         """See `Completer`."""
@@ -180,7 +195,7 @@ class Engine:
     def _asked(self, context: Context) -> tuple[Prompt, Usage]:
         """What is to be read before writing."""
         began = time.perf_counter()
-        prompt, cold = self.layouts.to_answer(context)
+        prompt, cold = self.layouts.to_answer(_view(context))
         return prompt, Usage(cold=cold, tokens_above=prompt.above, tokenise_ms=_ms_since(began))
 
     def _answer(
@@ -205,6 +220,13 @@ class Engine:
             read_ms=usage.read_ms + _ms_since(began),
         )
         return (read.at if read.end == prompt.chain.length else None), usage
+
+
+def _view(context: Context) -> View:
+    """Whoever forgets to mask a text is told at once, not found out by a secret."""
+    if not isinstance(context, View):
+        raise TypeError("an engine takes views only; see `masked.Masked`")
+    return context
 
 
 def _ms_since(began: float) -> float:

@@ -1,21 +1,27 @@
 """Which network a model folder is opened on, on this machine.
 
-Owns the choice, and imports no network before it is made: torch takes seconds and hundreds of
-megabytes, and most users need none of it.
+Owns the table of kernels and the choice among them, by the model, the device and what is installed.
+Imports no network before the choice is made: torch takes seconds and hundreds of megabytes, and
+most users need none of it.
 """
 
 from __future__ import annotations
 
 import ctypes
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .errors import ModelFolderError
+from .folder.architectures import Config
 from .folder.config import Mamba2Config
 from .networks.interface import BEST, Network, is_small
 
+_OTHER = "choose another one, or update Stateline"
 _INSTALL = "run pip install 'stateline[torch]'"
 _NO_TORCH = f"A GPU is used by way of torch, which is not here; {_INSTALL}."
 _NO_LIBRARY = (
@@ -27,24 +33,51 @@ _IDLE_GPU = (
     f"can use; {_INSTALL}."
 )
 
-OpenNetwork = Callable[[Path, Mamba2Config, str, int], Network]
+logger = logging.getLogger(__name__)
+
+OpenNetwork = Callable[[Path, Config, str, int], Network]
 
 
-def open_network(folder: Path, config: Mamba2Config, device: str, threads: int) -> Network:
+@dataclass(frozen=True)
+class Kernel:
+    """One way to compute models of one architecture."""
+
+    name: str  # what `Runtime.kernels` says of its networks; their states are kept apart by it
+    computes: type[Any]  # configs of this class
+    # Whether it is the one for such a model on a device, which may be `interface.BEST`.
+    suits: Callable[[Config, str], bool]
+    load: Callable[[Path, Config, str, int], Network | None]  # None: it cannot run here after all
+
+
+def open_network(folder: Path, config: Config, device: str, threads: int) -> Network:
     """The model in a folder, on cpu, cuda or `interface.BEST`; ModelFolderError if it cannot be.
 
-    `threads` of 0 are as many as help. On a CPU the native library computes, where it was built.
+    `threads` of 0 are as many as help. The first of `KERNELS` that can computes it.
     """
-    small = is_small(config)
-    if device == "cpu" or (device == BEST and (small or not _has_gpu())):
-        from .networks.native.native_network import NativeNetwork
+    able = [kernel for kernel in KERNELS if isinstance(config, kernel.computes)]
+    for kernel in able:
+        fits = kernel.suits(config, device)
+        network = kernel.load(folder, config, device, threads) if fits else None
+        if network is not None:
+            logger.info("The model in %s is computed by %s kernels.", folder, kernel.name)
+            return network
+    if not able:
+        raise ModelFolderError(f"{folder} has a model that nothing here computes; {_OTHER}.")
+    raise ModelFolderError(_NO_LIBRARY if device in ("cpu", BEST) else _NO_TORCH)
 
-        if (
-            native := NativeNetwork.load(folder, config, threads or (1 if small else 0))
-        ) is not None:
-            return native
-    if not _has_torch():
-        raise ModelFolderError(_NO_LIBRARY if device in ("cpu", BEST) else _NO_TORCH)
+
+def _for_native(config: Config, device: str) -> bool:
+    """On a CPU, where a small model always stays."""
+    return device == "cpu" or (device == BEST and (is_small(config) or not _has_gpu()))
+
+
+def _native(folder: Path, config: Config, device: str, threads: int) -> Network | None:
+    from .networks.native.native_network import NativeNetwork
+
+    return NativeNetwork.load(folder, config, threads or (1 if is_small(config) else 0))
+
+
+def _torch(folder: Path, config: Config, device: str, threads: int) -> Network:
     from .networks.torch.torch_network import TorchNetwork
 
     return TorchNetwork.load(folder, config, device, threads)
@@ -76,3 +109,10 @@ def _has_nvidia_driver() -> bool:
     except OSError:
         return False
     return True
+
+
+# In the order of preference.
+KERNELS = [
+    Kernel("native", Mamba2Config, _for_native, _native),
+    Kernel("torch", Mamba2Config, lambda config, device: _has_torch(), _torch),
+]

@@ -15,8 +15,9 @@ from threading import Event
 import numpy as np
 from awkward_code import code
 from stateline.model import engine
-from stateline.model.completer import Context, Neighbour, Sampling, Surroundings, Usage
+from stateline.model.completer import Context, FileId, Neighbour, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
+from stateline.model.masked import Masked
 from stateline.model.memory import mixing
 from stateline.model.reading import layouts, open_text, reader
 from stateline.model.reading.open_text import Prompt, shown_path
@@ -42,7 +43,7 @@ SMALL = (
     (open_text, {"ANCHORS": 3}),
     (tokenizer, {"_LONGEST_TAIL_CHARS": 24, "_WHOLE_TAIL_CHARS": 96}),
 )
-FOLDER = "/project/"
+FOLDER = "/project"
 OPEN = ("a.py", "b.py", "c.py")
 CLOSED = ("d.py", "e.py", "f.py")
 FINGERPRINT = "0123456789abcdef" * 2
@@ -135,7 +136,7 @@ class Workspace:
 
     def neighbour(self, file: str) -> Neighbour:
         text = self.closed[file] if file in self.closed else self.texts[file].saved
-        return Neighbour(file, text, FOLDER + file)
+        return Neighbour(file, text, FileId(FOLDER, file))
 
     def context(self) -> Context:
         read, recalled = (
@@ -143,7 +144,7 @@ class Workspace:
             for files in (self.read, self.recalled)
         )
         text = self.text
-        around = Surroundings(read, recalled, FOLDER, FOLDER + self.here, text.saved_chars)
+        around = Surroundings(read, recalled, FileId(FOLDER, self.here), text.saved_chars)
         return Context(text.text, text.cursor, self.here, around=around)
 
 
@@ -153,7 +154,7 @@ class CheckedReader(Reader):
     def __init__(self, budget_bytes: int, storage: StateStorage) -> None:
         super().__init__(network(), budget_bytes, storage)
         self.context = Context("", 0, "")
-        self.forgotten: set[str] = set()
+        self.forgotten: set[FileId] = set()
         self.prompts: list[Prompt] = []  # since the context was set
 
     def read(self, prompt: Prompt, stop: Event, most: int = 1 << 60) -> Read:
@@ -208,12 +209,12 @@ def check_shown(shown: str, text: str, start: int, end: int) -> None:
         assert seen == public or is_ == public
 
 
-def check_forgotten(prompt: Prompt, forgotten: set[str]) -> None:
+def check_forgotten(prompt: Prompt, forgotten: set[FileId]) -> None:
     assert forgotten.isdisjoint(prompt.chain.files)
     recalled = [*prompt.seen.tolist(), *prompt.others.ids.tolist()]
     seen = [token for token in [*flat(prompt.chain), *recalled] if token >= 0]
     written = ours().decode(seen)
-    assert not [file for file in forgotten if word(file) in written]
+    assert not [file for file in forgotten if word(file.path) in written]
 
 
 def durable_names(prompt: Prompt, context: Context) -> set[bytes]:
@@ -239,13 +240,14 @@ class CheckedEngine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.forgotten: set[str] = set()
+        self.forgotten: set[FileId] = set()
         self.start(1 << 20)
 
     def start(self, budget_bytes: int) -> None:
         """A new process, so to speak."""
         storage = StateStorage(Store(self.folder, FINGERPRINT), network())
         self.engine = Engine(network(), ours(), budget_bytes, TRUST)
+        self.completer = Masked(self.engine)
         self.engine.reader = self.reader = CheckedReader(budget_bytes, storage)
         self.engine.layouts.reader = self.reader
         self.reader.forgotten = self.forgotten
@@ -258,7 +260,7 @@ class CheckedEngine:
     def ask(self, context: Context, max_tokens: int, stop: Event) -> tuple[str, Usage]:
         """What is written, which has been checked."""
         self._given(context)
-        answer = self.engine.complete(context, Sampling(max_tokens=max_tokens), stop)
+        answer = self.completer.complete(context, Sampling(max_tokens=max_tokens), stop)
         *pieces, usage = answer
         (prompt,) = self.reader.prompts
         written = "".join(piece.text for piece in pieces)
@@ -272,7 +274,7 @@ class CheckedEngine:
     def warm(self, context: Context, stop: Event) -> Usage:
         self._given(context)
         before = {entry.key for entry in entries(self.folder)}
-        usage = self.engine.warm(context, stop)
+        usage = self.completer.warm(context, stop)
         new = {entry.key for entry in entries(self.folder)} - before
         assert new <= set().union(*(durable_names(p, context) for p in self.reader.prompts))
         return usage
@@ -286,9 +288,9 @@ class CheckedEngine:
             assert len(usages) < 60
         return usages
 
-    def forget(self, files: set[str]) -> None:
+    def forget(self, files: set[FileId]) -> None:
         self.forgotten |= files
-        self.engine.forget(files)
+        self.completer.forget(files)
 
     def check(self) -> None:
         kept = self.reader.checkpoints
@@ -297,7 +299,7 @@ class CheckedEngine:
         for held in kept.held():
             assert self.forgotten.isdisjoint(held.files)
         for entry in entries(self.folder):
-            assert self.forgotten.isdisjoint(source.path for source in entry.sources)
+            assert self.forgotten.isdisjoint(entry.sources)
 
     def _given(self, context: Context) -> None:
         around = context.around

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from stateline.model.states.statefile import Source
+from stateline.model.completer import FileId
 from stateline.model.states.statefolder import entries
 from stateline.model.states.store import Store
 
@@ -40,7 +40,7 @@ def meaning(number: int, floats: int = 16_000) -> dict[str, np.ndarray]:
 
 
 def save(store: Store, number: int, floats: int = 16_000) -> bool:
-    source = Source(f"/project/{number}.py", str(number))
+    source = FileId("/project", f"{number}.py")
     return store.save(key(number), number, meaning(number, floats), "/project", [source])
 
 

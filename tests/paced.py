@@ -59,6 +59,9 @@ class Paced:
         until_set(stop)
         return Usage()
 
+    def stored_files(self, workspaces):
+        return ()
+
     async def waits(self, count=1):
         """Until it has come to a piece this many times more; what it wrote before has arrived."""
         for _ in range(count):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stateline.model import PRETRAINED
 from stateline.model.completer import Context, Ended, Piece, Sampling, Usage
 from stateline.model.engine import Engine
+from stateline.model.masked import view_of
 from stateline.model.networks.native.native_library import library
 from stateline.model.states.storage import Remembered
 from stateline.model.writing.candidates import LEAST_PROBABILITY, Candidates, Every
@@ -31,7 +32,7 @@ def shipped() -> Engine:
 def several(engine, text, count=3, stops=None, max_tokens=12):
     """What each candidate says, what ended it, and the cost."""
     stops = stops or [Event() for _ in range(count)]
-    context = Context(text, len(text), "a")
+    context = view_of(Context(text, len(text), "a"))
     *told, usage = engine.choices(context, Sampling(max_tokens=max_tokens), stops)
     pieces, ended = defaultdict(list), {}
     for each in told:
@@ -45,7 +46,7 @@ def several(engine, text, count=3, stops=None, max_tokens=12):
 
 
 def alone(engine, text, max_tokens=12):
-    context = Context(text, len(text), "a")
+    context = view_of(Context(text, len(text), "a"))
     *pieces, usage = engine.complete(context, Sampling(max_tokens=max_tokens), Event())
     return pieces, usage
 
@@ -86,7 +87,7 @@ def test_one_stop_ends_one(shipped):
     whole, _, _ = several(shipped, NEW)
     stops = [Event() for _ in range(3)]
     seen = defaultdict(list)
-    context = Context(NEW, len(NEW), "a")
+    context = view_of(Context(NEW, len(NEW), "a"))
     for told in shipped.choices(context, Sampling(max_tokens=12), stops):
         if isinstance(told, Piece):
             seen[told.candidate].append(told)
@@ -245,5 +246,6 @@ def test_ranked_are_the_likely_ones_in_order(numbers, least):
 
 
 def test_a_usage_comes_last(shipped):
-    *_, usage = shipped.choices(Context("a", 1, "b"), Sampling(max_tokens=2), [Event(), Event()])
+    context = view_of(Context("a", 1, "b"))
+    *_, usage = shipped.choices(context, Sampling(max_tokens=2), [Event(), Event()])
     assert isinstance(usage, Usage)

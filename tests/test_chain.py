@@ -2,7 +2,10 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stateline.model.completer import FileId
 from stateline.model.tokens.chain import Chain
+
+A, B = FileId("w", "a.py"), FileId("w", "b.py")
 
 tokens = st.lists(st.integers(0, 3), max_size=12)
 cuts = st.lists(st.integers(0, 12), max_size=4)
@@ -38,16 +41,16 @@ def test_names_beyond_the_end_are_not_asked_for():
 
 def test_the_child_made_last_is_made_once():
     root = Chain([1])
-    child = root.then([2, 3], "a.py")
-    assert root.then([2, 3], "a.py") is child
+    child = root.then([2, 3], A)
+    assert root.then([2, 3], A) is child
     assert root.then([2, 3]) is not child
-    assert root.then([2, 3], "a.py").name(3) == child.name(3)
+    assert root.then([2, 3], A).name(3) == child.name(3)
 
 
 def test_files_and_ends_of_links():
-    chain = Chain([1]).then([2, 3], "a.py").then([4], "b.py").then([5, 6])
-    assert chain.files == ("a.py", "b.py")
-    assert chain.link(3).files == ("a.py",)
+    chain = Chain([1]).then([2, 3], A).then([4], B).then([5, 6])
+    assert chain.files == (A, B)
+    assert chain.link(3).files == (A,)
     assert chain.link(1).files == ()
     assert chain.ends(0) == [1, 3, 4, 6]
     assert chain.ends(3) == [4, 6]

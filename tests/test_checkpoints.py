@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stateline.model.completer import FileId
 from stateline.model.states.checkpoints import GRID_TOKENS, Checkpoints, Found, Place, worth_keeping
 from stateline.model.tokens.chain import Chain
 
@@ -261,13 +262,14 @@ def test_what_is_written_where_a_state_is_known_already_changes_nothing():
 
 def test_forgetting_a_file_drops_all_that_has_read_it():
     checkpoints = filled(1_000)
-    other = Chain([0]).then([1, 2], "other.py")
-    whole = other.then([3, 4], "secret.py").then([5])
+    kept, secret = FileId("w", "other.py"), FileId("w", "secret.py")
+    other = Chain([0]).then([1, 2], kept)
+    whole = other.then([3, 4], secret).then([5])
     for length in (1, 3, 4, 5, 6):
         checkpoints.keep(whole, length, State(f"{length}"))
-    checkpoints.forget({"secret.py"})
+    checkpoints.forget({secret})
     assert sorted(held.length for held in checkpoints.held()) == [1, 3]
-    checkpoints.forget({"other.py"})
+    checkpoints.forget({kept})
     assert [held.length for held in checkpoints.held()] == [1]
 
 
@@ -283,7 +285,7 @@ class Stored:
     def lengths(self):
         return {3}
 
-    def load(self, name):
+    def load(self, name, tokens):
         return self.states.get(name)
 
 

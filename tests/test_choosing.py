@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stateline.lsp_server.workspace.selection import MAX_WANTED, Selection, choose, wanted
-from stateline.model.completer import Neighbour, WorkspaceBudget
+from stateline.model.completer import FileId, Neighbour, WorkspaceBudget
 
 NOTHING = Selection()
 
@@ -12,7 +12,7 @@ NOTHING = Selection()
 def of(name, chars=100, line=10):
     """A file of so many characters in lines of ten."""
     text = (name * line)[: line - 1] + "\n"
-    return Neighbour(name, (text * (chars // line + 1))[:chars], f"/{name}")
+    return Neighbour(name, (text * (chars // line + 1))[:chars], FileId("w", name))
 
 
 def workspace_budget(read, recalled=0):
@@ -20,7 +20,7 @@ def workspace_budget(read, recalled=0):
 
 
 def read(files, budget, before=NOTHING):
-    return [each.path for each in choose(files, [], workspace_budget(budget), before).read]
+    return [each.name for each in choose(files, [], workspace_budget(budget), before).read]
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,15 @@ def test_a_long_file_is_cut_at_a_line():
     selection = choose([of("a", 1000), of("b", 5)], [], workspace_budget(300), NOTHING)
     assert [len(each.text) for each in selection.read] == [5, 100]
     assert selection.read[1].text == of("a", 100).text
-    assert selection.read[1].file == "/a"
+    assert selection.read[1].file == FileId("w", "a")
 
 
 @pytest.mark.parametrize("text", ["", " \n \n", "x" * 1000, "\n" + "x" * 1000])
 def test_a_file_of_which_nothing_is_left_is_left_out(text):
-    assert choose([Neighbour("a", text, "/a")], [], workspace_budget(300, 300), NOTHING) == NOTHING
+    assert (
+        choose([Neighbour("a", text, FileId("w", "a"))], [], workspace_budget(300, 300), NOTHING)
+        == NOTHING
+    )
 
 
 def test_what_was_read_keeps_its_place():
@@ -107,13 +110,13 @@ def test_beyond_the_budget_several_are_dropped_at_once():
 def test_the_memory_gets_what_is_not_read_and_the_files_beside():
     files = [of(name) for name in "abcdef"]
     selection = choose(files, [of("y"), of("z")], workspace_budget(400, 700), NOTHING)
-    assert [each.path for each in selection.read] == ["c", "b", "a"]
-    assert [each.path for each in selection.recalled] == ["y", "f", "e", "d"]
+    assert [each.name for each in selection.read] == ["c", "b", "a"]
+    assert [each.name for each in selection.recalled] == ["y", "f", "e", "d"]
 
 
 def several(names):
     each = st.builds(of, st.sampled_from(names), st.integers(0, 700))
-    return st.lists(each, max_size=len(names), unique_by=lambda file: file.path)
+    return st.lists(each, max_size=len(names), unique_by=lambda file: file.name)
 
 
 budgets = st.integers(0, 1500)
@@ -125,7 +128,7 @@ def test_budgets_hold_and_a_standing_choice_stands(rounds, read_tokens, recalled
     hunger, before = workspace_budget(read_tokens, recalled_tokens), NOTHING
     for wanted_now, beside in rounds:
         now = choose(wanted_now, beside, hunger, before)
-        paths = [each.path for each in (*now.read, *now.recalled)]
+        paths = [each.name for each in (*now.read, *now.recalled)]
         assert sum(len(each.text) for each in now.read) <= read_tokens
         total = sum(len(each.text) for each in (*now.read, *now.recalled))
         assert total <= max(read_tokens, recalled_tokens)

@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from stateline.model import PRETRAINED
-from stateline.model.completer import Context, Ended, Piece, Sampling, Surroundings, Usage
+from stateline.model.completer import Context, Ended, FileId, Piece, Sampling, Surroundings, Usage
 from stateline.model.engine import Engine
 from stateline.model.errors import ModelFolderError
 from stateline.model.folder.config import Mamba2Config
+from stateline.model.masked import view_of
 from stateline.model.memory import mixing
 from stateline.model.networks.native import native_network
 from stateline.model.networks.torch.mamba2 import Mamba2
@@ -50,7 +51,7 @@ def source(chars: int) -> str:
 def ask(engine: Engine, text: str, **sampling) -> tuple[str, Usage]:
     """Complete at the cursor mark."""
     prefix, _, suffix = text.partition("█")
-    context = Context(prefix + suffix, len(prefix), "a.py")
+    context = view_of(Context(prefix + suffix, len(prefix), "a.py"))
     *pieces, usage = engine.complete(context, Sampling(**({"max_tokens": 8} | sampling)), Event())
     return "".join(piece.text for piece in pieces), usage
 
@@ -59,7 +60,7 @@ def read_all(engine: Engine, context: Context) -> int:
     """Read ahead until nothing is left; how many tokens that took."""
     read, usage = 0, Usage(tokens_left=1)
     while usage.tokens_left:
-        usage = engine.warm(context, Event())
+        usage = engine.warm(view_of(context), Event())
         assert usage.tokens_read or not usage.tokens_left
         read += usage.tokens_read
     return read
@@ -111,11 +112,9 @@ def test_the_text_is_what_a_fresh_engine_says(engine: Engine, tokenizer: Tokeniz
         fresh = Engine(engine.network, tokenizer)
         for one in (engine, fresh):  # the same anchor, or the layouts would differ
             read_all(one, Context(text, cut, f"{cut}.py"))
+        view = view_of(Context(text, cut, f"{cut}.py"))
         got, want = (
-            [
-                p.text
-                for p in list(e.complete(Context(text, cut, f"{cut}.py"), Sampling(), Event()))[:-1]
-            ]
+            [p.text for p in list(e.complete(view, Sampling(), Event()))[:-1]]
             for e in (engine, fresh)
         )
         assert got == want
@@ -168,8 +167,8 @@ def test_the_memory_of_a_cold_answer_is_the_whole_windows(trusting: Engine):
 
 
 def laid_out(engine: Engine, context: Context) -> Prompt:
-    layouts = engine.layouts
-    return layouts._prompt(context, layouts._reading(context), layouts._part.root, 512)
+    layouts, view = engine.layouts, view_of(context)
+    return layouts._prompt(view, layouts._reading(view), layouts._part.root, 512)
 
 
 def test_a_model_with_a_memory_reads_no_more_above_its_anchor_than_helps(trusting: Engine):
@@ -188,7 +187,7 @@ def test_a_model_with_a_memory_reads_no_more_above_its_anchor_than_helps(trustin
 @pytest.mark.parametrize("saved", [0, 8_000, 10_500])
 def test_what_may_be_kept_on_the_disk_is_what_is_saved(trusting: Engine, saved: int):
     text = "".join(f"value_{n} = {n}\n" for n in range(700))
-    around = Surroundings((), (), "/project", "/project/a.py", saved)
+    around = Surroundings((), (), FileId("/project", "a.py"), saved)
     prompt = laid_out(trusting, Context(text, len(text), "a.py", "python", around))
     name = trusting.tokenizer.named("a.py")
     above = prompt.chain.between(prompt.workspace + len(name) + 1, prompt.durable)
@@ -215,7 +214,7 @@ def test_stopping_while_reading_keeps_what_was_read(engine: Engine):
             return self.looks > 3
 
     text = source(8_000)
-    context = Context(text, len(text), "a.py")
+    context = view_of(Context(text, len(text), "a.py"))
     stopped = engine.warm(context, AfterThree())
     assert 0 < stopped.tokens_read <= 3 * 64
     resumed = engine.warm(context, Event())
@@ -225,7 +224,8 @@ def test_stopping_while_reading_keeps_what_was_read(engine: Engine):
 def test_stopping_while_writing_ends_at_once_with_the_usage(engine: Engine):
     stop = Event()
     answers = []
-    for piece in engine.complete(Context("a = 1\n", 6, "a.py"), Sampling(max_tokens=50), stop):
+    context = view_of(Context("a = 1\n", 6, "a.py"))
+    for piece in engine.complete(context, Sampling(max_tokens=50), stop):
         answers.append(piece)
         stop.set()
     assert isinstance(answers[-1], Usage)
@@ -243,7 +243,7 @@ def test_what_is_written_agrees_with_the_tail(engine: Engine, tail: str):
 @pytest.mark.parametrize("text", ["a", "x = [1, 2", "if ", "def f(x):\n    return "])
 def test_what_only_repeats_itself_is_stopped(engine: Engine, text: str):
     """The tiny model knows nothing else to write."""
-    context = Context(text, len(text), "a")
+    context = view_of(Context(text, len(text), "a"))
     *pieces, usage = engine.complete(context, Sampling(max_tokens=160), Event())
     written = "".join(piece.text for piece in pieces)
     assert usage.tokens_generated < 40
@@ -257,6 +257,17 @@ def test_what_only_repeats_itself_is_stopped(engine: Engine, text: str):
     ended = {each.candidate: each for each in told if isinstance(each, Ended)}
     assert ended[0].repeated_chars == usage.repeated_chars
     assert all(each.repeated_chars for each in ended.values() if each.tokens_generated)
+
+
+def test_a_text_that_nobody_has_masked_is_refused(engine: Engine):
+    context = Context("a = 1\n", 6, "a.py")
+    for asked in (
+        lambda: engine.warm(context, Event()),
+        lambda: list(engine.complete(context, Sampling(), Event())),
+        lambda: list(engine.choices(context, Sampling(), [Event()])),
+    ):
+        with pytest.raises(TypeError, match="views only"):
+            asked()
 
 
 def test_no_text_at_all(engine: Engine):
@@ -277,7 +288,7 @@ def test_memory_stays_within_its_budget(engine: Engine, tokenizer: Tokenizer):
 
 
 def test_who_gave_too_little_memory_is_told(engine: Engine, tokenizer: Tokenizer):
-    needed = engine.network.state_bytes
+    needed = engine.network.state_bytes(1)
     assert Engine(engine.network, tokenizer, budget_bytes=100 * needed).advice == ""
     advice = Engine(engine.network, tokenizer, budget_bytes=3 * needed).advice
     assert "for 3 states" in advice

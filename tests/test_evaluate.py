@@ -58,7 +58,7 @@ def oracle(cursor_texts: list[SourceFile]):
     def script(context: Context) -> list[Piece]:
         for file in cursor_texts:
             at = file.text.find(context.prefix)
-            if file.path == context.path.partition(":")[0] and at >= 0:
+            if file.path == context.uri.partition(":")[0] and at >= 0:
                 line = file.text[at + context.offset :].partition("\n")[0]
                 return [Piece(line, 0.9), Piece("\n", 0.5)]
         return []
@@ -303,7 +303,7 @@ def test_cursors_of_a_file_are_asked_in_order_and_answered_in_theirs():
     found = answers_by_kind(Judges(Subject("x", completer, len), steps), "x", kinds)
     assert [trial.truth for trial in found["mid_line"]] == [cursor.truth for cursor in asked]
     assert found["line_starts"] == found["mid_line"][::-1]
-    places = [context.path.split(":") for context in completer.asked]
+    places = [context.uri.split(":") for context in completer.asked]
     for one, other in pairwise(places):
         assert one[0] != other[0] or int(one[1]) <= int(other[1])
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from stateline.model.masked import Masked
 from stateline.model.memory import mixing
 from stateline.model.memory.mixing import Trust
 from stateline.model.networks.torch.torch_network import torch_model
@@ -129,7 +130,7 @@ def test_a_cold_answer_is_that_of_the_window_where_all_is_near():
     assert len(trials) == len(COLD_TOKENS)
     assert {trial.truth for trial in trials} == {"add(a, b)"}
     assert len({trial.written for trial in trials}) == 1
-    whole = rest_of_line(ENGINE, cursor)  # eight lines above is the window's start
+    whole = rest_of_line(Masked(ENGINE), cursor)  # eight lines above is the window's start
     assert trials[0].written == whole.written
     assert trials[0].confidence == pytest.approx(whole.confidence)
     assert list(cold_report([trials])) == ["256", "128", "96", "64"]

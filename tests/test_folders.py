@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from stateline.lsp_server.workspace.folders import Folders, is_among, steps
+from stateline.lsp_server.workspace.folders import Folders
+from stateline.lsp_server.workspace.paths import is_among, steps
+from stateline.model.completer import FileId
 
 TOP = Path(os.path.abspath(os.sep)) / "work"
 
@@ -72,3 +74,30 @@ def test_installed_packages_are_nobodys_own(root, file, owns):
 def test_steps_go_up_and_down():
     [file, *others] = at("a/b/c.py", "a/b/d.py", "a/c.py", "a/d/e.py", "e.py")
     assert [steps(file, other) for other in others] == [0, 1, 2, 2]
+
+
+def test_a_file_is_known_by_its_workspace_and_its_path_there():
+    folders = Folders([TOP / "a", TOP / "a" / "b"])
+    [inner, outer, outside] = at("a/b/c.py", "a/d/e.py", "x/f.py")
+    assert folders.identity(inner) == FileId(str(TOP / "a" / "b"), "c.py")
+    assert folders.identity(outer) == FileId(str(TOP / "a"), "d/e.py")
+    assert folders.identity(outside) == FileId("", outside)
+    for file in (inner, outer, outside):
+        assert folders.place(folders.identity(file)) == file
+        assert folders.identity(file) in folders.identities(file)
+
+
+def test_a_folder_with_a_name_is_known_by_it_and_was_perhaps_by_its_path():
+    folders = Folders([TOP / "a"], {str(TOP / "a"): "project"})
+    [file] = at("a/b/c.py")
+    assert folders.identity(file) == FileId("project", "b/c.py")
+    assert folders.place(FileId("project", "b/c.py")) == file
+    known = {FileId("project", "b/c.py"), FileId(str(TOP / "a"), "b/c.py"), FileId("", file)}
+    assert known <= folders.identities(file)
+
+
+def test_whichever_folder_was_open_a_file_is_the_same():
+    """Nothing of it may stay, should a session have opened a folder further in or out."""
+    [file] = at("a/b/c.py")
+    for opened in ([], [TOP], [TOP / "a"], [TOP / "a" / "b"]):
+        assert Folders(opened).identity(file) in Folders([TOP / "a"]).identities(file)

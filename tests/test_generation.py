@@ -26,7 +26,7 @@ def at(marked, path="a.py", language="python"):
 def generation(marked, *pieces, trigger=AUTOMATIC, done=True, language="python", **made):
     """A run that began at the cursor and wrote the pieces: texts, or (text, confidence)."""
     context = at(marked, language=language)
-    snapshot = Snapshot(context.path, 1, language, context.text)
+    snapshot = Snapshot(context.uri, 1, language, context.text)
     run = Generation(context, CompletionRequest(snapshot, context.offset, trigger), **made)
     for piece in pieces:
         run.add(Piece(*piece) if isinstance(piece, tuple) else Piece(piece, 1.0))

@@ -248,7 +248,7 @@ def test_a_state_is_a_value(isa):
     before = state.numbers.copy()
     native.advance([4, 5], state)
     assert np.array_equal(state.numbers, before)
-    again = native.revived(state.arrays())
+    again = native.revived(state.arrays(), 3)
     assert again is not None
     assert np.array_equal(again.numbers, before)
 
@@ -260,7 +260,7 @@ def test_no_array_of_a_foreign_state_is_taken():
     first = next(iter(arrays))
     bad = np.full_like(arrays[first], np.nan)
     for change in ({first: bad}, {first: arrays[first][0]}, {"more": bad}):
-        assert native.revived({**arrays, **change}) is None
+        assert native.revived({**arrays, **change}, 1) is None
 
 
 @needs_library

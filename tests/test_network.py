@@ -32,7 +32,9 @@ def test_advancing_is_the_models_forward(dtype: torch.dtype, outside: type):
     )  # rounded otherwise, since all rows are asked
     assert abs(logits - wanted).max() <= 8 * torch.finfo(dtype).eps * abs(wanted).max()
     assert is_state(state.arrays(), network.config, outside)
-    assert network.state_bytes == state.nbytes + logits.nbytes == state_bytes(model.config, outside)
+    assert (
+        network.state_bytes(8) == state.nbytes + logits.nbytes == state_bytes(model.config, outside)
+    )
     assert network.runtime.arithmetic == f"torch {str(dtype).removeprefix('torch.')}"
 
 
@@ -100,10 +102,10 @@ def test_a_revived_state_goes_on_as_the_state_did(dtype: torch.dtype):
     _, state = network.advance(TOKENS, network.zero_state())
     before = {name: array.copy() for name, array in state.arrays().items()}
     logits, _ = network.advance([7], state)
-    again, _ = network.advance([7], network.revived(before))
+    again, _ = network.advance([7], network.revived(before, len(TOKENS)))
     assert np.array_equal(again, logits)
     assert all(np.array_equal(array, before[name]) for name, array in state.arrays().items())
-    assert network.revived(before | {"more": np.zeros(1)}) is None
+    assert network.revived(before | {"more": np.zeros(1)}, len(TOKENS)) is None
 
 
 def test_arrays_that_are_no_state():
@@ -131,8 +133,9 @@ from threading import Event
 sys.modules["torch"] = None  # from here on importing it fails
 
 import numpy as np
-from stateline.model.completer import Context, Runtime, Sampling, Surroundings
+from stateline.model.completer import Context, FileId, Runtime, Sampling, Surroundings
 from stateline.model.engine import Engine
+from stateline.model.masked import view_of
 from stateline.model.networks.interface import is_state, state_bytes
 from stateline.model.states.statefolder import entries
 
@@ -141,7 +144,10 @@ class Sums:
     runtime, exact = Runtime("cpu", "sums", "float64"), False
 
     def __init__(self, config):
-        self.config, self.state_bytes = config, state_bytes(config, np.float32)
+        self.config = config
+
+    def state_bytes(self, tokens):
+        return state_bytes(self.config, np.float32)
 
     def zero_state(self):
         shapes = self.config.state_shapes().items()
@@ -157,7 +163,7 @@ class Sums:
     def trail(self, state):
         return Steps(self, state)
 
-    def revived(self, arrays):
+    def revived(self, arrays, tokens):
         return Given(arrays) if is_state(arrays, self.config, np.float32) else None
 
 
@@ -196,15 +202,15 @@ def opened():
 
 
 text = "value = 1\\n" * 200
-around = Surroundings((), (), "/project", "/project/a.py", len(text))  # all of it is saved
-context = Context(text, len(text), "a.py", around=around)
+around = Surroundings((), (), FileId("/project", "a.py"), len(text))  # all of it is saved
+view = view_of(Context(text, len(text), "a.py", around=around))
 first = opened()
-while first.warm(context, Event()).tokens_left:
+while first.warm(view, Event()).tokens_left:
     pass
 assert entries(Path(sys.argv[2])), "nothing was saved"
 for engine in (first, opened()):
     for sampling in (Sampling(0.0, 1.0, 8), Sampling(0.8, 0.9, 8)):
-        *pieces, usage = engine.complete(context, sampling, Event())
+        *pieces, usage = engine.complete(view, sampling, Event())
         assert usage.tokens_generated, "nothing was written"
         assert usage.tokens_reused, "nothing was found in memory or on the disk"
 """

@@ -12,15 +12,16 @@ from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
 from stateline.lsp_server.edit.uris import file_of
 from stateline.lsp_server.suggestions.idle import Idle
 from stateline.lsp_server.workspace import project as module
+from stateline.lsp_server.workspace.folders import Folders
 from stateline.lsp_server.workspace.neighbourhood import Neighbourhood
 from stateline.lsp_server.workspace.project import Project
 from stateline.lsp_server.workspace.selection import Selection
-from stateline.model.completer import Neighbour, WorkspaceBudget
+from stateline.model.completer import FileId, Neighbour, WorkspaceBudget
 
 PATIENCE_S = 30
 HOME = Path(os.path.abspath(os.sep)) / "work"
 MAIN, OTHER = (HOME / name for name in ("main.py", "other.py"))
-SELECTION = Selection((Neighbour("other.py", "x = 1\n", str(OTHER)),))
+SELECTION = Selection((Neighbour("other.py", "x = 1\n", FileId(str(HOME), "other.py")),))
 
 
 def run(coroutine):
@@ -44,8 +45,9 @@ class Stub:
     def saved_text(self, path):
         return "saved"
 
-    def root_of(self, path):
-        return HOME
+    @property
+    def folders(self):
+        return Folders([HOME])
 
     def touch(self, path):
         self.touched.append(path)

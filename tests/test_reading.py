@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import unhurried
-from stateline.model.completer import Context, Surroundings
+from stateline.model.completer import Context, FileId, Surroundings
+from stateline.model.masked import view_of
 from stateline.model.reading.open_text import ANCHORS, Reading, shown_path
 from stateline.model.tokens import layout
 from tiny_model import ours
@@ -106,10 +107,10 @@ def test_what_follows_the_cursor_is_made_tokens_of_once(monkeypatch):
     )
     below = "\n" + "".join(LINES[:9])
     for typed in ("x", "xy", "xyz"):
-        reading.update(Context(typed + below, len(typed), "a.py"))
+        reading.update(view_of(Context(typed + below, len(typed), "a.py")))
         assert reading.suffix(7) == encode(tokenizer, below)[:7]
     assert encoded == ["a.py\n", below]
-    reading.update(Context("xyz\n", 3, "a.py"))
+    reading.update(view_of(Context("xyz\n", 3, "a.py")))
     assert reading.suffix(7) == encode(tokenizer, "\n")
 
 
@@ -117,19 +118,19 @@ def test_what_follows_the_cursor_is_made_tokens_of_once(monkeypatch):
     ("path", "language", "around", "shown"),
     [
         ("file:///home/me/p/src/a.py", "python", Surroundings(), "a.py"),
-        ("a", "python", Surroundings(file="/home/me/p/src/a.py"), "a.py"),
+        ("a", "python", Surroundings(file=FileId("", "/home/me/p/src/a.py")), "a.py"),
         (
             "a",
             "python",
-            Surroundings(workspace="/home/me/p", file="/home/me/p/src/a.py"),
+            Surroundings(file=FileId("/home/me/p", "src/a.py")),
             "src/a.py",
         ),
-        ("a", "python", Surroundings(workspace="/home/me/other", file="/home/me/p/a.py"), "a.py"),
-        ("a", "typescriptreact", Surroundings(file="/p/View.tsx"), "View.tsx"),
+        ("a", "python", Surroundings(file=FileId("", "/home/me/p/a.py")), "a.py"),
+        ("a", "typescriptreact", Surroundings(file=FileId("", "/p/View.tsx")), "View.tsx"),
         ("untitled:Untitled-1", "typescript", Surroundings(), "untitled:Untitled-1.ts"),
-        ("a", "python", Surroundings(file="/p/manage"), "manage.py"),
-        ("a", "rust", Surroundings(file="/p/main.rs"), "main.rs"),
-        ("a", "", Surroundings(file="/p/notes"), "notes"),
+        ("a", "python", Surroundings(file=FileId("", "/p/manage")), "manage.py"),
+        ("a", "rust", Surroundings(file=FileId("", "/p/main.rs")), "main.rs"),
+        ("a", "", Surroundings(file=FileId("", "/p/notes")), "notes"),
     ],
 )
 def test_a_model_is_told_the_path_and_by_it_the_language(path, language, around, shown):
@@ -138,10 +139,10 @@ def test_a_model_is_told_the_path_and_by_it_the_language(path, language, around,
 
 def test_a_name_is_said_only_to_a_model_that_knows_its_marker(monkeypatch):
     reading = Reading(tokenizer := ours())
-    reading.update(Context("", 0, "a.py"))
+    reading.update(view_of(Context("", 0, "a.py")))
     assert reading.named == [tokenizer.markers.file, *tokenizer.encode("a.py\n")]
     plain = ours()
     monkeypatch.setattr(plain, "markers", replace(plain.markers, file=None))
     other = Reading(plain)
-    other.update(Context("", 0, "a.py"))
+    other.update(view_of(Context("", 0, "a.py")))
     assert other.named == []

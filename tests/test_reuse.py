@@ -15,7 +15,7 @@ from edited_workspace import CLOSED, FOLDER, OPEN, STATE_BYTES, After, CheckedEn
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from stateline.model.completer import Context
+from stateline.model.completer import Context, FileId
 from stateline.model.secrets.masking import masked
 from stateline.model.states.statefolder import entries
 from stateline.model.tokens import layout
@@ -117,7 +117,7 @@ class Editing(RuleBasedStateMachine):
         workspace = self.workspace
         workspace.read = tuple(file for file in workspace.read if file not in names)
         workspace.recalled = tuple(file for file in workspace.recalled if file not in names)
-        self.engine.forget({FOLDER + name for name in names})
+        self.engine.forget({FileId(FOLDER, name) for name in names})
 
     @rule(states=budgets)
     def restart(self, states: int) -> None:
@@ -143,7 +143,7 @@ class Editing(RuleBasedStateMachine):
             assert usage.tokens_read <= len(prompt.tail.encode())
             assert prompt.chain.files == (
                 *(n.file for n in context.around.read),
-                FOLDER + context.path,
+                FileId(FOLDER, context.uri),
             )
 
     @rule(part=st.sampled_from([r"(?s).*", r"\s*\S*", r".*\n?"]))
@@ -197,8 +197,8 @@ def test_nothing_of_a_forgotten_file_is_left(tmp_path: Path):
     for workspace.here, workspace.read in (("b.py", ()), ("c.py", ("e.py",))):
         engine.settle(workspace.context())
         engine.ask(workspace.context(), 1, Event())
-    gone = {FOLDER + "e.py", FOLDER + "c.py"}
-    assert gone <= {source.path for entry in entries(tmp_path) for source in entry.sources}
+    gone = {FileId(FOLDER, "e.py"), FileId(FOLDER, "c.py")}
+    assert gone <= {source for entry in entries(tmp_path) for source in entry.sources}
     engine.forget(gone)
     engine.check()
     engine.reader.prompts = []

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from killed_writer import FINGERPRINT, is_right, key, save
+from stateline.model.completer import FileId
 from stateline.model.states import statefile
 from stateline.model.states import store as store_module
 from stateline.model.states.statefile import (
     About,
     DamagedStateError,
     Slot,
-    Source,
     checksum,
     encode,
 )
@@ -28,7 +28,7 @@ from stateline.model.states.store import Store
 
 FLOATS = 20
 NAME = f"{key(1).hex()}-1.safetensors"
-ABOUT = About(FINGERPRINT, key(1), 1, "/secret/place", (Source("/secret/place/a.py", "1"),))
+ABOUT = About(FINGERPRINT, key(1), 1, "/secret/place", (FileId("/secret/place", "a.py"),))
 
 
 def written(folder: Path) -> Path:
@@ -66,7 +66,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "the last byte is missing": lambda whole: whole[:-1],
     "one byte more": lambda whole: whole + b"\0",
     "one bit of a tensor": lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
-    "another path in the header": lambda whole: whole.replace(b"/project/1", b"/project/2"),
+    "another path in the header": lambda whole: whole.replace(b"1.py", b"2.py"),
     "another name of a tensor": lambda whole: whole.replace(b"0.conv", b"1.conv"),
     "zeros, as after a power cut": lambda whole: bytes(len(whole)),
     "a huge header": lambda whole: b"\xff" * 8 + whole[8:],
@@ -83,7 +83,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "of another length": lambda whole: claiming(tokens=2),
     "tokens are a text": lambda whole: claiming(tokens="1"),
     "no workspace": lambda whole: claiming(workspace=None),
-    "a digest is a number": lambda whole: claiming(sources=(Source("x", 1),)),
+    "a path is a number": lambda whole: claiming(sources=(FileId("x", 1),)),
     "a tensor beyond the end": lambda whole: sealed(begin=4, end=20),
     "a tensor before the begin": lambda whole: sealed(begin=-16, end=0),
     "a tensor backwards": lambda whole: sealed(begin=16, end=0),
@@ -120,7 +120,7 @@ def test_damage_is_ignored_with_one_line_and_repaired(tmp_path: Path, caplog, da
 
 def test_a_newer_format_is_ignored(tmp_path: Path, monkeypatch):
     with monkeypatch.context() as newer:
-        newer.setattr(statefile, "FORMAT", "stateline state 2")
+        newer.setattr(statefile, "FORMAT", "stateline state 3")
         written(tmp_path)
     assert Store(tmp_path, FINGERPRINT).load(key(1)) is None
     assert entries(tmp_path) == []
@@ -136,7 +136,7 @@ def test_a_file_larger_than_the_budget_is_not_read(tmp_path: Path):
 
 def test_a_header_too_long_to_be_read_is_not_written(tmp_path: Path, monkeypatch, caplog):
     monkeypatch.setattr(statefile, "_MAX_HEADER_BYTES", 1_000)
-    sources = [Source(f"/project/{n}.py", "") for n in range(100)]
+    sources = [FileId("/project", f"{n}.py") for n in range(100)]
     assert not Store(tmp_path, FINGERPRINT).save(key(1), 1, {}, "", sources)
     assert "too many sources" in caplog.text
     with pytest.raises(DamagedStateError):

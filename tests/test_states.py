@@ -13,7 +13,8 @@ from rich.console import Console
 from stateline.lsp_server.commands.state import report, show
 from stateline.lsp_server.commands.verbs import app
 from stateline.lsp_server.workspace.cache import Order, load_order, save_order, states_folder
-from stateline.model.states.statefile import About, Slot, Source, checksum, encode
+from stateline.lsp_server.workspace.folders import Folders
+from stateline.model.states.statefile import About, Slot, checksum, encode
 from stateline.model.states.statefolder import entries, file_name, make_folder, write_whole
 from typer.testing import CliRunner
 
@@ -39,7 +40,9 @@ def project(tmp_path: Path) -> Path:
 
 def keep(number: int, workspace: object, *files: object) -> None:
     """Put a state of so many tokens onto the disk, used so many seconds after another time."""
-    sources = tuple(Source(str(file), "") for file in files)
+    sources = tuple(
+        Folders([Path(workspace)] if workspace else []).identity(str(file)) for file in files
+    )
     data = bytes(16)
     about = About(MODEL, number.to_bytes(16, "big"), number, str(workspace), sources)
     folder = states_folder() / MODEL

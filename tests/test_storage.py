@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stateline.model.completer import FileId
 from stateline.model.networks.torch.mamba2 import Mamba2
 from stateline.model.networks.torch.torch_network import TorchNetwork
 from stateline.model.states import store as store_module
@@ -14,7 +15,8 @@ from stateline.model.states.store import Store
 from stateline.model.tokens.chain import Chain
 from tiny_model import tiny_config, tiny_network
 
-CHAIN = Chain((1,)).then((2, 3), "/project/a.py").then((4, 5), "/project/b.py")
+A, B = FileId("/project", "a.py"), FileId("/project", "b.py")
+CHAIN = Chain((1,)).then((2, 3), A).then((4, 5), B)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +45,7 @@ def test_a_state_comes_back_bit_by_bit_after_a_restart(tmp_path: Path):
     again = storage(tmp_path)
     assert name in again
     assert set(again.lengths()) == {5}
-    found = again.load(name)
+    found = again.load(name, 5)
     assert found.logits.tobytes() == meant.logits.tobytes()
     ours, theirs = found.state.arrays(), meant.state.arrays()
     assert ours.keys() == theirs.keys()
@@ -55,7 +57,7 @@ def test_a_state_comes_back_bit_by_bit_after_a_restart(tmp_path: Path):
 def test_there_is_nothing_under_another_name(tmp_path: Path):
     saved(tmp_path)
     assert CHAIN.name(3) not in storage(tmp_path)
-    assert storage(tmp_path).load(CHAIN.name(3)) is None
+    assert storage(tmp_path).load(CHAIN.name(3), 3) is None
 
 
 def without_logits(folder: Path) -> None:
@@ -74,29 +76,29 @@ def without_logits(folder: Path) -> None:
 )
 def test_logits_that_no_such_model_says_are_refused(tmp_path: Path, logits: np.ndarray):
     name = saved(tmp_path, Remembered(read(5).state, logits))
-    assert storage(tmp_path).load(name) is None
+    assert storage(tmp_path).load(name, 5) is None
 
 
 def test_states_of_another_shape_are_refused(tmp_path: Path):
     name = saved(tmp_path)
-    assert storage(tmp_path, d_state=16).load(name) is None
-    assert storage(tmp_path, torch.float64).load(name) is None
-    assert storage(tmp_path).load(name)
+    assert storage(tmp_path, d_state=16).load(name, 5) is None
+    assert storage(tmp_path, torch.float64).load(name, 5) is None
+    assert storage(tmp_path).load(name, 5)
     without_logits(tmp_path)
-    assert storage(tmp_path).load(name) is None
+    assert storage(tmp_path).load(name, 5) is None
 
 
 def test_a_state_belongs_to_every_file_that_was_read_for_it(tmp_path: Path):
     for count in (1, 3, 5):
         saved(tmp_path, count=count)
-    files = {entry.tokens: [s.path for s in entry.sources] for entry in entries(tmp_path)}
-    assert files == {1: [], 3: ["/project/a.py"], 5: ["/project/a.py", "/project/b.py"]}
+    files = {entry.tokens: [*entry.sources] for entry in entries(tmp_path)}
+    assert files == {1: [], 3: [A], 5: [A, B]}
 
 
 @pytest.mark.parametrize(
-    ("file", "left"), [("/project/b.py", {1, 3}), ("/project/a.py", {1}), ("/no.py", {1, 3, 5})]
+    ("file", "left"), [(B, {1, 3}), (A, {1}), (FileId("", "/no.py"), {1, 3, 5})]
 )
-def test_forgetting_a_file_takes_every_state_that_has_read_it(tmp_path: Path, file: str, left):
+def test_forgetting_a_file_takes_every_state_that_has_read_it(tmp_path: Path, file: FileId, left):
     for count in (1, 3, 5):
         saved(tmp_path, count=count)
     here = storage(tmp_path)

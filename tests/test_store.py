@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from killed_writer import FINGERPRINT, is_right, key, meaning, save
 from safetensors.numpy import load_file
+from stateline.model.completer import FileId
 from stateline.model.states import statefolder
 from stateline.model.states import store as store_module
-from stateline.model.states.statefile import Source
 from stateline.model.states.statefolder import Forgotten, entries, forget
 from stateline.model.states.store import Store, fingerprint
 from tiny_model import tiny_folder
@@ -105,7 +105,7 @@ def test_loaded_arrays_outlive_their_file(tmp_path: Path):
 
 
 def test_an_entry_says_whose_it_is(tmp_path: Path):
-    sources = (Source("/p/ä.py", "d1"), Source("/p/\udcff.py", "d2"), Source("C:\\x\n.py", ""))
+    sources = (FileId("/p", "ä.py"), FileId("/p", "\udcff.py"), FileId("", "C:\\x\n.py"))
     Store(tmp_path, FINGERPRINT).save(key(7), 7, meaning(7), "/p\udcff", sources)
     used(tmp_path, 7, 1_234.5)
     (entry,) = entries(tmp_path)
@@ -186,10 +186,10 @@ def test_what_the_dead_left_unfinished_goes_and_what_is_not_ours_stays(tmp_path:
 def test_forgetting_by_source_and_by_workspace(tmp_path: Path):
     store = filled(tmp_path, 1, 2, 3)
     other = Store(tmp_path, OTHER)
-    other.save(key(4), 4, meaning(4), "/elsewhere", [Source("/project/2.py", "x")])
-    by_source = [source.path for entry in entries(tmp_path) for source in entry.sources]
-    assert by_source.count("/project/2.py") == 2
-    done = store.forget(lambda entry: any(s.path == "/project/2.py" for s in entry.sources))
+    other.save(key(4), 4, meaning(4), "/elsewhere", [FileId("/project", "2.py")])
+    by_source = [source for entry in entries(tmp_path) for source in entry.sources]
+    assert by_source.count(FileId("/project", "2.py")) == 2
+    done = store.forget(lambda entry: FileId("/project", "2.py") in entry.sources)
     assert done == Forgotten(removed=2, left=0)
     assert numbers(tmp_path) == [1, 3]
     assert store.lengths == {1, 3}

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from stateline.model.completer import Context, Sampling, Usage
 from stateline.model.engine import Engine
 from stateline.model.folder.files import read_config
+from stateline.model.masked import view_of
 from stateline.model.networks.torch.torch_network import TorchNetwork
 from stateline.model.training.corpus.corpus import SourceFile
 from stateline.model.training.run import run, trainer, workers
@@ -123,7 +124,7 @@ def test_a_finished_run_opens_as_a_model(finished: Path):
     engine = Engine.open(finished)
     assert engine.network.config.vocab_size == 300
     context = Context("def f():\n    return ", 20, "a.py")
-    *_, usage = engine.complete(context, Sampling(max_tokens=3), Event())
+    *_, usage = engine.complete(view_of(context), Sampling(max_tokens=3), Event())
     assert isinstance(usage, Usage)
     assert usage.tokens_read > 0
 

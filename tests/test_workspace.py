@@ -8,6 +8,7 @@ from stateline.lsp_server.access.rules import Rules, Verdict
 from stateline.lsp_server.workspace.recent import MAX_RECENT
 from stateline.lsp_server.workspace.survey import LONG_PAUSE_S, PAUSE_S, TYPING_S
 from stateline.lsp_server.workspace.workspace import Workspace
+from stateline.model.completer import FileId
 from workspace_project import EVENTS, HUNGER, NOTHING, Project, write
 
 
@@ -42,15 +43,15 @@ def test_imports_and_recent_files_are_read_and_siblings_recalled(opened):
     project.workspace.touch(project.root / "used" / "last.py")
     project.workspace.touch(project.root / "app" / "main.py")
     selection = project.select("app/main.py")
-    assert [each.path for each in selection.read] == [
+    assert [each.name for each in selection.read] == [
         "tools/models.py",  # imported by a recent one, found by its name's tail
         "tools/deep.py",
         "app/views.py",
         "used/last.py",
     ]
-    assert [each.path for each in selection.recalled] == ["app/aside.py"]
+    assert [each.name for each in selection.recalled] == ["app/aside.py"]
     assert selection.read[-1].text == "w = 1\n"
-    assert selection.read[-1].file == str(project.root / "used" / "last.py")
+    assert selection.read[-1].file == FileId(str(project.root), "used/last.py")
     assert project.select("app/main.py", selection) == selection
 
 
@@ -61,7 +62,7 @@ def test_only_what_the_rules_leave_free_is_ever_selected(opened):
     project.until(lambda: project.rules.verdict(project.root / "b.py") is Verdict.IGNORED)
     project.workspace.touch(project.root / "b.py")
     selection = project.select("a.py")
-    assert [each.path for each in (*selection.read, *selection.recalled)] == ["c.py"]
+    assert [each.name for each in (*selection.read, *selection.recalled)] == ["c.py"]
     assert project.workspace.saved_text(project.root / "b.py") is None
     assert project.workspace.recent() == []
 
@@ -86,8 +87,9 @@ def test_outside_the_workspace_there_is_nothing(opened, tmp_path):
     assert project.select("../b.py") == NOTHING
     assert project.read("a.py") == []
     assert project.workspace.saved_text(tmp_path / "b.py") is None
-    assert project.workspace.root_of(tmp_path / "b.py") is None
-    assert project.workspace.root_of(tmp_path / "w" / "a.py") == tmp_path / "w"
+    identity = project.workspace.folders.identity
+    assert identity(str(tmp_path / "b.py")) == FileId("", str(tmp_path / "b.py"))
+    assert identity(str(tmp_path / "w" / "a.py")) == FileId(str(tmp_path / "w"), "a.py")
 
 
 def test_the_order_survives_a_restart(opened):

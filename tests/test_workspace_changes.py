@@ -31,11 +31,11 @@ def opened(tmp_path):
 def test_an_edit_outside_the_editor_is_told_and_read_last(project):
     selected(project, "b.py", "c.py")
     before = project.select("a.py")
-    assert [each.path for each in before.read] == ["b.py", "c.py"]
+    assert [each.name for each in before.read] == ["b.py", "c.py"]
     (project.root / "b.py").write_text("# other\n")
     project.until(lambda: project.changes)
     now = project.select("a.py", before)
-    assert [(each.path, each.text) for each in now.read] == [
+    assert [(each.name, each.text) for each in now.read] == [
         ("c.py", "# c.py\n"),
         ("b.py", "# other\n"),
     ]

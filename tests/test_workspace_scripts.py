@@ -34,12 +34,12 @@ def test_imports_then_tests_and_then_what_stands_beside(opened):
         }
     )
     selection = project.select("src/shop/cart.tsx")
-    assert [each.path for each in selection.read] == [
+    assert [each.name for each in selection.read] == [
         "src/shop/cart.test.tsx",
         "src/api/client.ts",
         "src/shop/money.ts",
     ]
-    assert [each.path for each in selection.recalled] == ["src/shop/aside.js"]
+    assert [each.name for each in selection.recalled] == ["src/shop/aside.js"]
 
 
 def test_a_test_goes_with_what_it_tests(opened):
@@ -77,7 +77,7 @@ def test_installed_packages_are_neither_entered_nor_given(opened, tmp_path):
     assert (index.files, index.folders) == (2, 2)
     project.workspace.touch(tmp_path / "node_modules/p1/dist/deep/index.js")
     selection = project.select("src/a.ts")
-    assert [each.path for each in (*selection.read, *selection.recalled)] == ["src/c.ts"]
+    assert [each.name for each in (*selection.read, *selection.recalled)] == ["src/c.ts"]
     assert project.read("src/c.ts") == []
     assert project.select("src/node_modules/c.test.ts") == NOTHING
 

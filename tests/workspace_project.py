@@ -63,7 +63,7 @@ class Project:
         return self.workspace.select(path, text, workspace_budget, before)
 
     def read(self, file, before=NOTHING):
-        return [each.path for each in self.select(file, before).read]
+        return [each.name for each in self.select(file, before).read]
 
 
 def write(root, files):

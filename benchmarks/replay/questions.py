@@ -54,9 +54,9 @@ class Prompts:
 
     def of(self, context: Context) -> list[int]:
         """The next one."""
-        held = self._above.get(context.path, ())
+        held = self._above.get(context.uri, ())
         at = place(self._tokenizer, context.text, context.offset, held)
-        self._above[context.path] = at.prefix[: at.anchor]
+        self._above[context.uri] = at.prefix[: at.anchor]
         return self._layout(self._tokenizer.markers, at)
 
 
@@ -76,7 +76,7 @@ class Cache:
 
 
 def _goes_on(base: Context, written: str, context: Context) -> bool:
-    if base.path != context.path or not base.offset <= context.offset <= base.offset + len(written):
+    if base.uri != context.uri or not base.offset <= context.offset <= base.offset + len(written):
         return False
     typed = context.text[base.offset : context.offset]
     if typed and (typed == written or not written.startswith(typed)):

@@ -22,7 +22,9 @@ from rich.text import Text
 from ...model.states.statefile import Entry
 from ...model.states.statefolder import Forgotten, entries, forget
 from ..workspace.cache import forget_orders, states_folder
+from ..workspace.folders import Folders
 
+_FOLDERS = Folders(())  # which ones there are does not matter: states name theirs
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -51,7 +53,7 @@ def kept_of(found: Sequence[Entry]) -> list[Kept]:
     by_file: dict[str, list[Entry]] = {}
     for entry in found:
         for source in entry.sources:
-            by_file.setdefault(source.path, []).append(entry)
+            by_file.setdefault(_FOLDERS.place(source), []).append(entry)
     rows = [
         Kept(
             file,
@@ -126,7 +128,8 @@ def forget_place(place: Path) -> Forgotten:
     return forget(
         states_folder(),
         lambda entry: (
-            concerned(entry.workspace) or any(concerned(source.path) for source in entry.sources)
+            concerned(entry.workspace)
+            or any(concerned(_FOLDERS.place(source)) for source in entry.sources)
         ),
     )
 

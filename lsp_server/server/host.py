@@ -53,7 +53,7 @@ class Host:
         self.offers = Offers(statistics.count, _later, watches=not self.editor.tells)
         self.status = Status(server.protocol.notify)
         self.engine = EngineThread(lambda: _opened(open_completer, settings))
-        self.loading = Loading(server, self.engine, self.status, spawn, self._look_again)
+        self.loading = Loading(server, self.engine, self.status, spawn, self._loaded)
         self.project = self._new_project()
         costs = Costs(server, statistics, self.status, spawn, told=settings.report_usage)
         self.session = Session(self.engine, settings, costs.add, self.project.neighbourhood)
@@ -79,6 +79,7 @@ class Host:
         self._roots = [*stay, *(uri for uri in added if uri not in stay)]
         old, self.project = self.project, self._new_project()
         self.session.move(self.project.neighbourhood)
+        self._spawn(self.session.answer_for_stored())
         self._spawn(asyncio.to_thread(old.close))
 
     async def close(self) -> None:
@@ -94,8 +95,9 @@ class Host:
     def _forget(self, files: frozenset[Path]) -> None:
         self.session.forget(files)
 
-    def _look_again(self) -> None:
-        """What the model does not know is only seen once it is loaded."""
+    def _loaded(self) -> None:
+        """What the model does not know is only seen now, and what it kept of earlier sessions."""
+        self._spawn(self.session.answer_for_stored())
         if self._latest is not None:
             self.completes(self._latest)
 

@@ -158,7 +158,7 @@ def _appended(base: Context, context: Context) -> str | None:
     While it was typed an editor may have closed brackets, or may have let the user type over
     closed ones.
     """
-    if context.path != base.path or context.offset < base.offset:
+    if context.uri != base.uri or context.offset < base.offset:
         return None
     if not context.text.startswith(base.prefix):
         return None

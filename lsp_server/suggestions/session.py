@@ -114,6 +114,15 @@ class Session:
         self.neighbourhood = neighbourhood
         self._idle = Idle(neighbourhood, self._workspace_budget, self._read_ahead)
 
+    async def answer_for_stored(self) -> None:
+        """Have the workspace look at the files that the model kept from earlier sessions.
+
+        To be called once the model is loaded, and again when the workspace is another one.
+        """
+        stored_files = await self.engine.ask(lambda model: model.stored_files, None)
+        if stored_files is not None:
+            await asyncio.to_thread(self.neighbourhood.answer_for, stored_files)
+
     def forget(self, files: Collection[Path]) -> asyncio.Future[None]:
         """Drop all that was read from these files; done when no state and no cache has it."""
         self.neighbourhood.drop(files)
@@ -121,7 +130,7 @@ class Session:
         for generation in self._recent:
             generation.cancel()
         self._recent.clear()
-        names = list(map(str, files))
+        names = self.neighbourhood.identities(files)
         return self.engine.ask(lambda completer: completer.forget(names), None)
 
     def close(self) -> None:
@@ -226,6 +235,6 @@ class Session:
 
     async def _read_ahead(self, context: Context, stop: Event) -> int:
         def report(usage: Usage) -> None:
-            self._report(Cost(context.path, usage, "background"))
+            self._report(Cost(context.uri, usage, "background"))
 
         return await self.engine.read(context, stop, self._settings, report)

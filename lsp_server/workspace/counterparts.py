@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from .families import PYTHON_SUFFIXES, SCRIPT_SUFFIXES, family
-from .folders import steps
 from .lookup import Lookup
+from .paths import steps
 
 MAX_COUNTERPARTS = 4
 _TEST_FOLDER = "__tests__"

@@ -1,24 +1,32 @@
 """The workspace folders: which one a file stands in, and what it is called there.
 
-Owns names and places of files, as strings with absolute paths. Never looks at the disk.
+Owns names and places of files: paths are strings here, absolute, and a model knows files by a
+`FileId`, which becomes a path again nowhere else. Never looks at the disk.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-# Of installed packages: what lies in them is nobody's own.
-_INSTALLED = frozenset({"node_modules", "site-packages"})
+from ...model.completer import FileId
+from .paths import is_installed, within
 
 
 class Folders:
     """The folders that the editor has open, outermost or not."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def __init__(self, roots: Sequence[Path], names: Mapping[str, str] | None = None) -> None:
+        """`names` are those that folders have on every machine; a folder without is its path."""
         self.roots = tuple(dict.fromkeys(os.path.abspath(root) for root in roots))
+        self._names = dict(names or {})
+        self._places = {name: root for root, name in self._names.items()}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """By which a model knows them."""
+        return frozenset(self._names.get(root, root) for root in self.roots)
 
     def root(self, file: str) -> str | None:
         """The innermost workspace folder that a file stands in."""
@@ -41,6 +49,29 @@ class Folders:
             Path(file).relative_to(root if len(self.roots) == 1 else Path(root).parent).as_posix()
         )
 
+    def identity(self, file: str) -> FileId:
+        """By which a model knows a file."""
+        file = os.path.abspath(file)
+        if (root := self.root(file)) is None:
+            return FileId("", file)
+        return FileId(self._names.get(root, root), Path(file).relative_to(root).as_posix())
+
+    def identities(self, file: str) -> frozenset[FileId]:
+        """All that a file may have had: another session may have opened any folder around it."""
+        path = Path(os.path.abspath(file))
+        found = {FileId("", str(path))}
+        for folder in map(str, path.parents):
+            below = path.relative_to(folder).as_posix()
+            found |= {FileId(folder, below), FileId(self._names.get(folder, folder), below)}
+        return frozenset(found)
+
+    def place(self, file: FileId) -> str:
+        """The path that a file has here."""
+        if not file.workspace:
+            return file.path
+        root = self._places.get(file.workspace, file.workspace)
+        return os.path.join(root, *file.path.split("/"))
+
     def with_above(self, folders: Iterable[str]) -> tuple[str, ...]:
         """These folders, then those around them up to the workspace folders; each once."""
         near = dict.fromkeys(folders)
@@ -50,30 +81,3 @@ class Folders:
         while self.root(folder) is not None:
             folder = os.path.dirname(folder)
             yield folder
-
-
-def is_among(path: str, hints: frozenset[str]) -> bool:
-    """Whether a path, or a folder around it, is one of these."""
-    while path not in hints:
-        if (above := os.path.dirname(path)) == path:
-            return False
-        path = above
-    return True
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or lies in it."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def is_installed(path: str, root: str) -> bool:
-    """Whether a path in a workspace folder belongs to a package that was installed there."""
-    return not _INSTALLED.isdisjoint(path[len(root) :].split(os.sep))
-
-
-def steps(file: str, target: str) -> int:
-    """How many folders one goes up and down from one file to another."""
-    ours, theirs = file.split(os.sep)[:-1], target.split(os.sep)[:-1]
-    pairs = zip(ours, theirs, strict=False)
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return len(ours) + len(theirs) - 2 * shared

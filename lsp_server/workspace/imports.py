@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from . import javascript_imports, python_imports
 from .families import PYTHON_SUFFIXES, SCRIPT_SUFFIXES, family
-from .folders import steps
 from .lookup import Lookup
+from .paths import steps
 
 MAX_FILES = 64
 _READERS = {

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from .branches import Branches
 from .families import SUFFIXES
-from .folders import is_among
 from .free_files import FreeFiles
 from .given_texts import GivenTexts
 from .listeners import Listeners
+from .paths import is_among
 from .script_project import CONFIGURATIONS
 from .walk import PACKAGE
 from .watch import Look, Matters, Watch

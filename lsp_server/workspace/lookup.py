@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .folders import is_installed, steps, within
+from .paths import is_installed, steps, within
 
 # What a project's modules stand under, beside its root.
 _SOURCE_FOLDERS = ("", "src", "lib")

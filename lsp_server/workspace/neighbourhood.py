@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...model.completer import Context, Surroundings, WorkspaceBudget
+from ...model.completer import Context, FileId, Surroundings, WorkspaceBudget
 from ...model.tokens.shared_start import common_prefix_length
 from ..edit.uris import file_of
+from .folders import Folders
 from .selection import Selection
 from .workspace import Workspace
 
@@ -44,6 +45,7 @@ class Neighbourhood:
     ) -> None:
         """`order` is that of an earlier session; `chose` is called when that changed."""
         self._workspace = workspace
+        self._folders = workspace.folders if workspace else Folders(())
         self._order = dict(order or {})
         self._chose = chose
         self.listener: Callable[[], None] = lambda: None  # told of each change
@@ -59,9 +61,9 @@ class Neighbourhood:
 
     def around_reading(self, context: Context) -> Surroundings:
         """As `around`, with how much of the text stands on the disk too."""
-        chosen = self._chosen.get(context.path)
+        chosen = self._chosen.get(context.uri)
         if chosen is None:
-            return self.around(context.path)
+            return self.around(context.uri)
         saved_chars = common_prefix_length(chosen.saved, context.text)
         return replace(chosen.around, saved_chars=saved_chars)
 
@@ -105,7 +107,7 @@ class Neighbourhood:
             around = before.around  # the same object, so that nobody need compare it again
         self._chosen[uri] = _Chosen(around, selection, saved or "", version)
         self._order.pop(file, None)
-        self._order[file] = tuple(each.file for each in selection.read)
+        self._order[file] = tuple(self._folders.place(each.file) for each in selection.read)
         self._chose()
 
     def order(self) -> dict[str, tuple[str, ...]]:
@@ -121,11 +123,24 @@ class Neighbourhood:
             for file, read in self._order.items()
             if file not in names
         }
+        gone = self.identities(files)
         for uri, chosen in list(self._chosen.items()):
             seen = {each.file for each in (*chosen.around.read, *chosen.around.recalled)}
-            if chosen.around.file in names or not seen.isdisjoint(names):
+            if chosen.around.file in gone or not seen.isdisjoint(gone):
                 del self._chosen[uri]
         self._chose()
+
+    def identities(self, files: Collection[Path]) -> frozenset[FileId]:
+        """All that these files are known by to a model."""
+        return frozenset().union(*(self._folders.identities(str(file)) for file in files))
+
+    def answer_for(self, stored_files: Callable[[Collection[str]], Collection[FileId]]) -> None:
+        """What a model kept of earlier sessions may be excluded by now; runs on another thread.
+
+        `stored_files` is `Completer`'s.
+        """
+        if self._workspace is not None and (files := stored_files(self._folders.names)):
+            self._workspace.held(Path(self._folders.place(each)) for each in files)
 
     def close(self, uri: str) -> None:
         """Forget what was chosen for a document."""
@@ -133,8 +148,7 @@ class Neighbourhood:
 
     def _alone(self, file: str) -> Surroundings:
         """Of a file whose neighbours are not known; the model is told its path from the first."""
-        root = self._workspace.root_of(Path(file)) if self._workspace and file else None
-        return Surroundings(workspace=str(root or ""), file=file)
+        return Surroundings(file=self._folders.identity(file) if file else None)
 
     def _stale(self) -> bool:
         return any(chosen.version < self._version - 1 for chosen in self._chosen.values())

@@ -15,10 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
-from ...model.states.statefolder import entries
 from ..access.rules import Rules, Verdict
 from ..edit.uris import file_of
-from .cache import Order, load_order, save_order, states_folder
+from .cache import Order, load_order, save_order
 from .neighbourhood import Neighbourhood
 from .workspace import Workspace
 
@@ -47,7 +46,6 @@ class Project:
         )
         self._saved_order = order
         self._saving: asyncio.Future[None] | None = None
-        self._loop.run_in_executor(None, self._answer_for_kept_states)
 
     def verdict(self, uri: str) -> Verdict:
         """Whether the document may be read; one that is no file is judged by its URI's path."""
@@ -92,14 +90,6 @@ class Project:
         if self._roots and order != self._saved_order:
             self._saved_order = order
             save_order(self._roots, order)
-
-    def _answer_for_kept_states(self) -> None:
-        """States of earlier sessions may hold files that are excluded by now."""
-        folders = set(map(str, self._roots))
-        kept = [entry for entry in entries(states_folder()) if entry.workspace in folders]
-        files = {Path(source.path) for entry in kept for source in entry.sources}
-        if files:
-            self._workspace.held(files)
 
     def _on_changed(self) -> None:
         self._tell(self._renew)  # which may be sooner than there is a neighbourhood

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...model.completer import Neighbour, WorkspaceBudget
+from ...model.completer import FileId, Neighbour, WorkspaceBudget
 
 MAX_WANTED = 64  # files
 # The files used last stand before the imports; if all did, a long session would leave no room.
@@ -71,9 +71,9 @@ def choose(
 
 
 def in_order(
-    wanted: Sequence[Neighbour], budget: WorkspaceBudget, order: Sequence[str]
+    wanted: Sequence[Neighbour], budget: WorkspaceBudget, order: Sequence[FileId]
 ) -> Selection:
-    """A selection as it was in an earlier session, of which only the paths are known."""
+    """A selection as it was in an earlier session, of which no text is known."""
     budget_chars = int(budget.read_tokens * budget.chars_per_token)
     pieces = {each.file: each for each in _cut(wanted, int(budget_chars * _LARGEST_SHARE))}
     return Selection(tuple(pieces[file] for file in order if file in pieces))

@@ -15,6 +15,7 @@ from ...model.completer import Neighbour, WorkspaceBudget
 from ..access.rules import Rules
 from .candidates import candidates
 from .families import family
+from .folders import Folders
 from .free_files import FreeFiles
 from .listeners import Listeners
 from .lookout import Lookout
@@ -77,15 +78,18 @@ class Workspace:
         file = os.path.abspath(path)
         if not self._files.folders.owns(file) or not family(file):
             return Selection()
+        identity = self._files.folders.identity
         relations, recent = self._survey.relations, self._recent.files()
         found = candidates(file, text, recent, relations, self._files.text)
         texts = self._texts([*found.wanted, *found.beside])
         wanted = self._neighbours(found.wanted, texts)
         beside = self._neighbours(found.beside, texts)
-        before = before if before.read else in_order(wanted, budget, order)
+        before = before if before.read else in_order(wanted, budget, [*map(identity, order)])
         selection = choose(wanted, beside, budget, before)
         chosen = {each.file for each in (*selection.read, *selection.recalled)}
-        self._lookout.select(file, {each: texts[each] for each in texts if each in chosen})
+        self._lookout.select(
+            file, {each: texts[each] for each in texts if identity(each) in chosen}
+        )
         return selection
 
     def saved_text(self, path: Path) -> str | None:
@@ -95,10 +99,10 @@ class Workspace:
             self._lookout.give({file: text})
         return text
 
-    def root_of(self, path: Path) -> Path | None:
-        """The innermost workspace folder that a file stands in."""
-        root = self._files.folders.root(os.path.abspath(path))
-        return None if root is None else Path(root)
+    @property
+    def folders(self) -> Folders:
+        """Which say what files are called."""
+        return self._files.folders
 
     def recent(self) -> list[str]:
         """Files that the user touched and that may be kept, the last one last; for `restore`."""
@@ -120,5 +124,9 @@ class Workspace:
         return {file: text for file, text in found.items() if text is not None}
 
     def _neighbours(self, files: Sequence[str], texts: Mapping[str, str]) -> list[Neighbour]:
-        name = self._files.folders.name
-        return [Neighbour(name(each), texts[each], each) for each in files if each in texts]
+        folders = self._files.folders
+        return [
+            Neighbour(folders.name(each), texts[each], folders.identity(each))
+            for each in files
+            if each in texts
+        ]

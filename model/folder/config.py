@@ -82,8 +82,11 @@ class Mamba2Config:
             shapes["lm_head.weight"] = (self.vocab_size, d)
         return shapes
 
-    def state_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The arrays of the state of one sequence; a first axis of 1 is the batch's."""
+    def state_shapes(self, tokens: int = 1) -> dict[str, tuple[int, ...]]:
+        """The arrays of the state of one sequence; a first axis of 1 is the batch's.
+
+        They are the same after any number of tokens.
+        """
         conv = (1, self.d_conv - 1, self.conv_dim)
         ssm = (1, self.n_heads, self.headdim, self.d_state)
         return {

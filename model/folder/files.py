@@ -1,7 +1,7 @@
 """A model folder: which files it has, and whether they can be trusted to be what they seem.
 
 Owns the file names of the published layouts, reading their JSON, and the fingerprint of a model.
-Knows no torch, no tensors and no meaning of a config's keys (`dialects` does).
+Knows no torch, no tensors and no meaning of a config's keys (`architectures` does).
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import json
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..errors import ModelFolderError, quoted
-from .config import Mamba2Config
-from .dialects import parse_config
+from .architectures import Config, sizes_in
 
 _CONFIGS = ("config.json", "params.json")
 _INDEX = "model.safetensors.index.json"
@@ -26,15 +25,15 @@ _SAMPLES = 64
 _SAMPLE_BYTES = 256 * 2**10
 
 
-def read_config(folder: Path) -> Mamba2Config:
+def read_config(folder: Path) -> Config:
     """The sizes of the model in `folder`, from config.json or else params.json.
 
-    Raises `ModelFolderError` when there is none, or it is not one of a Mamba2 model.
+    Raises `ModelFolderError` when there is none, or it is not one of an architecture that is known.
     """
     _require_folder(folder)
     for name in _CONFIGS:
         if _is_file(folder / name):
-            return parse_config(_read_json(folder / name), str(folder / name))
+            return sizes_in(_read_json(folder / name), str(folder / name))
     raise ModelFolderError(
         f"{folder} has no config.json (or Mistral's params.json); "
         "choose a folder with the complete model in it."

@@ -1,7 +1,7 @@
 """The tensors of a model folder, under their canonical names, checked before any is read.
 
 Owns the map of published names to mamba_ssm's, the check of names, shapes and types against a
-`Mamba2Config`, and what matrices in blocks look like in a file. With 8 bits: `X` (int8, same shape)
+`Config`, and what matrices in blocks look like in a file. With 8 bits: `X` (int8, same shape)
 and `X.scale` (float16, one per 32 columns). With 4 bits: `X` (int32, a word for 8 columns) and
 `X.scale` (bfloat16, one per 32 columns); of a word the lower half holds the columns 0, 2, 4 and 6,
 the lowest bits first, the upper half 1, 3, 5 and 7, each from -8 to 7. Knows no torch, no model
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from ..errors import ModelFolderError, quoted, quoted_names
-from .config import Mamba2Config
+from .architectures import Config
 from .files import weight_files
 
 BLOCK = 32  # columns with one scale
@@ -46,7 +46,7 @@ class Stored:
     scales: NDArray[Any] | None = None  # of a matrix in blocks, in `scale_shape`; as `array`
 
 
-def load_tensors(folder: Path, config: Mamba2Config) -> dict[str, Stored]:
+def load_tensors(folder: Path, config: Config) -> dict[str, Stored]:
     """Every tensor of `config.tensor_shapes()`, in the type that the file has.
 
     The arrays are mapped from the file, privately: nothing is read before it is used, and
@@ -58,7 +58,7 @@ def load_tensors(folder: Path, config: Mamba2Config) -> dict[str, Stored]:
     _check_names(folder, config, slices)
     for name, shape in config.tensor_shapes().items():
         _check_tensor(folder, name, shape, slices)
-    if config.tie_embeddings and _HEAD in slices:
+    if _HEAD in slices and _HEAD not in config.tensor_shapes():
         _check_redundant_head(folder, config, slices)
     return {name: _stored(name, slices) for name in config.tensor_shapes()}
 
@@ -141,7 +141,7 @@ def _mapped(path: Path) -> NDArray[np.uint8]:
         ) from error
 
 
-def _check_names(folder: Path, config: Mamba2Config, stored: Mapping[str, _Slice]) -> None:
+def _check_names(folder: Path, config: Config, stored: Mapping[str, _Slice]) -> None:
     expected = config.tensor_shapes().keys()
     allowed = expected | {_HEAD}
     scales = {
@@ -201,9 +201,9 @@ def _check_tensor(
         )
 
 
-def _check_redundant_head(folder: Path, config: Mamba2Config, stored: Mapping[str, _Slice]) -> None:
+def _check_redundant_head(folder: Path, config: Config, stored: Mapping[str, _Slice]) -> None:
     """Some files repeat a tied embedding as the head; a different one means a wrong config."""
-    _check_tensor(folder, _HEAD, (config.vocab_size, config.d_model), stored)
+    _check_tensor(folder, _HEAD, config.tensor_shapes()[_EMBEDDING], stored)
     if not _is_same(_stored(_HEAD, stored), _stored(_EMBEDDING, stored)):
         raise ModelFolderError(
             f"{folder} has a config that ties the head to the embedding, but {_HEAD} differs from "

@@ -1,4 +1,4 @@
-"""The seam between the engine and whatever computes a Mamba2 model.
+"""The seam between the engine and whatever computes a model.
 
 Owns what the engine asks of a network and of its states, and how a state is recognised among
 arrays of unknown origin. Knows NumPy only, and no network: `torch_network` is the one that all
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..completer import Runtime
-from ..folder.config import Mamba2Config
+from ..folder.architectures import Config
 
 BEST = "best"  # of the devices that there are
 # A small model's operations are too short to share: with one core busy elsewhere, two threads took
@@ -33,7 +33,7 @@ class State(Protocol):
     def nbytes(self) -> int: ...
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What is to be stored, by the names and in the shapes of `Mamba2Config.state_shapes`."""
+        """What is to be stored, by the names and in the shapes of `Config.state_shapes`."""
         ...
 
     def settled(self) -> State:
@@ -90,7 +90,7 @@ class Network(Protocol):
     """One model, ready to read. It is given no states but its own."""
 
     @property
-    def config(self) -> Mamba2Config: ...
+    def config(self) -> Config: ...
 
     @property
     def exact(self) -> bool:
@@ -102,9 +102,8 @@ class Network(Protocol):
         """What it computes with; stored states are kept apart by its arithmetic."""
         ...
 
-    @property
-    def state_bytes(self) -> int:
-        """Of one state and its logits."""
+    def state_bytes(self, tokens: int) -> int:
+        """Of one state after so many tokens, and its logits."""
         ...
 
     def zero_state(self) -> State:
@@ -134,17 +133,17 @@ class Network(Protocol):
         """To go on from a state, which stays as it is."""
         ...
 
-    def revived(self, arrays: Arrays) -> State | None:
-        """The state that such arrays are; they may come from anywhere.
+    def revived(self, arrays: Arrays, tokens: int) -> State | None:
+        """The state after so many tokens that such arrays are; they may come from anywhere.
 
         None unless names, shapes and types are exactly right and all numbers finite.
         """
         ...
 
 
-def is_state(arrays: Arrays, config: Mamba2Config, dtype: DTypeLike) -> bool:
+def is_state(arrays: Arrays, config: Config, dtype: DTypeLike, tokens: int = 1) -> bool:
     """Whether these are a state of such a model with numbers of type `dtype`."""
-    shapes = config.state_shapes()
+    shapes = config.state_shapes(tokens)
     return arrays.keys() == shapes.keys() and all(
         array.shape == shapes[name] and array.dtype == dtype and is_finite(array)
         for name, array in arrays.items()
@@ -157,12 +156,12 @@ def is_finite(array: NDArray[Any]) -> bool:
     return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
 
 
-def state_bytes(config: Mamba2Config, dtype: DTypeLike) -> int:
+def state_bytes(config: Config, dtype: DTypeLike, tokens: int = 1) -> int:
     """Of one state and its logits, in numbers of type `dtype`."""
-    numbers = sum(map(math.prod, config.state_shapes().values())) + config.vocab_size
+    numbers = sum(map(math.prod, config.state_shapes(tokens).values())) + config.vocab_size
     return numbers * np.dtype(dtype).itemsize
 
 
-def is_small(config: Mamba2Config) -> bool:
+def is_small(config: Config) -> bool:
     """Whether one thread is best for a model of this size."""
     return sum(map(math.prod, config.tensor_shapes().values())) < SMALL_PARAMETERS

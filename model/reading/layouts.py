@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from threading import Event
 
-from ..completer import Context
+from ..completer import FileId, View
 from ..memory import mixing
 from ..memory.archive import NO_FILES, Ids
 from ..tokens import layout
@@ -62,7 +62,7 @@ class Layouts:
         self._part = WorkspacePart(tokenizer)
         self._readings: OrderedDict[str, Reading] = OrderedDict()
 
-    def to_answer(self, context: Context) -> tuple[Prompt, bool]:
+    def to_answer(self, context: View) -> tuple[Prompt, bool]:
         """What to read before writing; whether it is a cold layout, for the whole takes long."""
         reading = self._reading(context)
         workspace = reading.workspace or self._known_workspace(context)
@@ -73,7 +73,7 @@ class Layouts:
         prompt = self._cold_prompt(context, reading) if cold else prompt
         return replace(prompt, seen=seen, others=others), cold
 
-    def to_read(self, context: Context, stop: Event) -> list[Unread] | None:
+    def to_read(self, context: View, stop: Event) -> list[Unread] | None:
         """The layouts to read ahead, the wanted one last; None: stopped before that was known.
 
         While the wanted one is far away, the text is read after what stood before it until now.
@@ -96,13 +96,13 @@ class Layouts:
         # Once only: where memory is small they push each other out, for ever.
         return [first, last] if far and reading.ready != first.name else [last]
 
-    def forget(self, files: Collection[str]) -> None:
-        """Drop the tokens of these files (absolute paths)."""
+    def forget(self, files: Collection[FileId]) -> None:
+        """Drop the tokens of these files."""
         self._part.forget(files)
-        for path, reading in list(self._readings.items()):
+        for uri, reading in list(self._readings.items()):
             reading.workspace = None  # chains remember what they were last gone on with
             if reading.file in files:
-                del self._readings[path]
+                del self._readings[uri]
 
     def past(self, tokens: Sequence[int]) -> Ids:
         """What the memory may recall of a prompt."""
@@ -110,17 +110,17 @@ class Layouts:
             return mixing.NOTHING
         return mixing.history(tokens, self._tokenizer.markers)
 
-    def _unread(self, context: Context, reading: Reading, workspace: Chain) -> Unread:
+    def _unread(self, context: View, reading: Reading, workspace: Chain) -> Unread:
         prompt = self._prompt(context, reading, workspace, layout.LONG_TOKENS)
         return Unread(prompt, workspace, reading)
 
-    def _known_workspace(self, context: Context) -> Chain:
+    def _known_workspace(self, context: View) -> Chain:
         """The longest beginning of the wanted workspace part that has been read."""
         wanted = self._part.chain(context.around.read)
         known = self.reader.known(wanted)
         return next(link for link in wanted.links() if link.length <= known or not link.parent)
 
-    def _prompt(self, context: Context, reading: Reading, workspace: Chain, longest: int) -> Prompt:
+    def _prompt(self, context: View, reading: Reading, workspace: Chain, longest: int) -> Prompt:
         prefix = reading.prefix
         place = layout.place_anchor(prefix.text, prefix.ends[: prefix.settled])
         anchor = reading.anchor("warm", longest, place)
@@ -129,7 +129,7 @@ class Layouts:
             context, reading, workspace, start, anchor - start, layout.SUFFIX_TOKENS
         )
 
-    def _cold_prompt(self, context: Context, reading: Reading) -> Prompt:
+    def _cold_prompt(self, context: View, reading: Reading) -> Prompt:
         """Nothing but the nearest text; its start stands still while the user types on."""
         suffix_tokens = layout.COLD_TOKENS // 4
         first = max(0, reading.prefix.settled - (layout.COLD_TOKENS - suffix_tokens))
@@ -140,7 +140,7 @@ class Layouts:
 
     def _laid_out(
         self,
-        context: Context,
+        context: View,
         reading: Reading,
         workspace: Chain,
         start: int,
@@ -155,7 +155,7 @@ class Layouts:
         marks = (marks[0], *(mark + len(named) for mark in marks[1:]))
         chain = workspace  # which has the [bos] that `anchored` puts first
         for first, end in pairwise((*marks, len(tokens))):
-            chain = chain.then(tokens[first:end], reading.file if chain is workspace else "")
+            chain = chain.then(tokens[first:end], reading.file if chain is workspace else None)
         above = workspace.length + (marks[1] if len(marks) > 1 else len(tokens)) - marks[0]
         saved = max(0, reading.saved_tokens(context.around.saved_chars) - start)
         named_until = workspace.length + len(named) + (markers.pre is not None)
@@ -169,10 +169,10 @@ class Layouts:
         markers, ids = self._tokenizer.markers, reading.prefix.ids[:settled]
         return self.past(layout.anchored(markers, ids, 0, suffix)[0])
 
-    def _reading(self, context: Context) -> Reading:
+    def _reading(self, context: View) -> Reading:
         """The reading of the context's text, brought up to its cursor."""
-        reading = self._readings.setdefault(context.path, Reading(self._tokenizer))
-        self._readings.move_to_end(context.path)
+        reading = self._readings.setdefault(context.uri, Reading(self._tokenizer))
+        self._readings.move_to_end(context.uri)
         if len(self._readings) > OPEN_TEXTS:
             self._readings.popitem(last=False)
         reading.update(context)

@@ -9,16 +9,14 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from ..completer import Context
+from ..completer import Context, FileId, View
 from ..languages import language_of
 from ..memory.archive import NO_FILES, Archive, Ids
-from ..secrets.masking import masked
 from ..tokens import layout
 from ..tokens.chain import Chain
 from ..tokens.tokenizer import TokenizedText, Tokenizer
 
 ANCHORS = 8  # of one text that are remembered; a jump back finds its own
-SECRET_CHARS = 256  # around what is shown that are looked at, for a secret that is shown in part
 
 
 @dataclass(frozen=True)
@@ -43,28 +41,19 @@ class Reading:
         self.named: list[int] = []  # the tokens that say which file this is
         self._path = ""  # that they say
         self._suffix: tuple[str, list[int]] = ("", [])  # what follows the cursor, and its tokens
-        self.below = ""  # what follows the cursor, as far as a prompt may need it
+        self.below = ""  # what follows the cursor
         self.start = 0  # of the window, in the whole text
-        self.file = ""
+        self.file = FileId("", "")
         self.workspace: Chain | None = None  # `[bos] W` that answers use; None: not chosen yet
         self.ready = b""  # names the prompt that was last within reach of an answer
         self._held: dict[str, list[list[int]]] = {}  # purpose -> the tokens above its anchors
 
-    def update(self, context: Context) -> None:
-        """Make this the text around the cursor, all of it masked at once.
-
-        For a secret that the cursor parts is none on either side.
-        """
-        text, offset = context.text, context.offset
-        self.file = context.around.file or context.path
+    def update(self, context: View) -> None:
+        """Make this the text around the cursor."""
+        self.file = context.around.file or FileId("", context.uri)
         self._name(shown_path(context))
-        self.start = layout.window_start(text, offset)
-        below = layout.suffix_start(text, offset)
-        end = below + layout.SUFFIX_CHARS
-        first = max(0, self.start - SECRET_CHARS)
-        shown = masked(text[first : end + SECRET_CHARS])
-        self.prefix.update(shown[self.start - first : offset - first])
-        self.below = shown[below - first : end - first]
+        self.start, self.below = context.start, context.suffix
+        self.prefix.update(context.prefix)
 
     def _name(self, path: str) -> None:
         if path != self._path:
@@ -104,11 +93,9 @@ def shown_path(context: Context) -> str:
 
     What has no suffix of its language gets one, for that is what the model knows a language by.
     """
-    around = context.around
-    path = PurePath(around.file or context.path)
-    inside = bool(around.workspace) and path.is_relative_to(around.workspace)
-    shown = path.relative_to(around.workspace).as_posix() if inside else path.name
+    file = context.around.file or FileId("", context.uri)
+    shown = file.path if file.workspace else PurePath(file.path).name
     language = language_of(context.language)
-    if language is None or path.suffix.lower() in language.suffixes:
+    if language is None or PurePath(shown).suffix.lower() in language.suffixes:
         return shown
     return shown + language.suffixes[0]

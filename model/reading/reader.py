@@ -13,6 +13,7 @@ from threading import Event
 
 import numpy as np
 
+from ..completer import FileId
 from ..networks.interface import Network
 from ..states.checkpoints import GRID_TOKENS, Checkpoints, Found, Place, worth_keeping
 from ..states.storage import Remembered, StateStorage
@@ -23,6 +24,7 @@ BACK_TOKENS = 16  # before the cursor, where a checkpoint serves who takes somet
 WORKSPACE_GRID_TOKENS = 1024  # between checkpoints inside one long file of the workspace
 STORED_GRID_TOKENS = 256  # ... and on the disk
 LEAST_STORED_TOKENS = 64  # fewer are read as fast as loaded
+FULL_TOKENS = 4096  # of a whole window: by then a state that grows is as large as most get
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Reader:
 
     @property
     def room(self) -> int:
-        """How many states the budget has room for."""
-        return self.checkpoints.budget_bytes // self.network.state_bytes
+        """How many states the budget has room for, of those that are large."""
+        return self.checkpoints.budget_bytes // self.network.state_bytes(FULL_TOKENS)
 
     def known(self, chain: Chain) -> int:
         """How many of a chain's tokens need not be read again."""
@@ -82,7 +84,7 @@ class Reader:
             if name not in storage and (known := self.checkpoints.get(name)) is not None:
                 storage.save(chain, length, known, workspace)
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         """Drop every state that has read one of these files, in memory and on the disk."""
         self.checkpoints.forget(files)
         if self.storage is not None:

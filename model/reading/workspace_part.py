@@ -11,9 +11,8 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from threading import Event
 
-from ..completer import Neighbour, Surroundings
+from ..completer import FileId, Neighbour, Surroundings
 from ..memory.archive import NO_FILES, Archive
-from ..secrets.masking import masked
 from ..tokens.chain import Chain
 from ..tokens.tokenizer import Tokenizer
 
@@ -49,7 +48,7 @@ class WorkspacePart:
         chain = self.root
         for neighbour in neighbours:
             if (tokens := self._files.get(neighbour)) is not None:
-                chain = chain.then(tokens, neighbour.file or neighbour.path)
+                chain = chain.then(tokens, neighbour.file)
         if all(neighbour in self._files for neighbour in neighbours):
             self._chain = (neighbours, chain)
         return chain
@@ -66,9 +65,9 @@ class WorkspacePart:
             self._archive = (neighbours, archive)
         return archive
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         """Drop the tokens of these files."""
-        for neighbour in [each for each in self._files if (each.file or each.path) in files]:
+        for neighbour in [each for each in self._files if each.file in files]:
             self._tokens -= len(self._files.pop(neighbour))
         self.root = Chain(self.root.tokens)  # the old one remembers its last child
         self._chain = ((), self.root)
@@ -76,8 +75,8 @@ class WorkspacePart:
 
     def _tokenised(self, neighbour: Neighbour) -> None:
         if neighbour not in self._files:
-            named = self._tokenizer.named(neighbour.path)
-            text = self._tokenizer.encode(masked(neighbour.text))
+            named = self._tokenizer.named(neighbour.name)
+            text = self._tokenizer.encode(neighbour.text)
             self._files[neighbour] = tokens = array("I", [*named, *text])
             self._tokens += len(tokens)
         self._files.move_to_end(neighbour)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, Self, TypeVar
 
+from ..completer import FileId
 from ..tokens.chain import Chain
 
 GRID_TOKENS = 64  # reading stops at multiples of this, so that its checkpoints are found again
@@ -62,7 +63,7 @@ class Held(Generic[S]):
     length: int
     state: S
     place: Place
-    files: tuple[str, ...]  # whose text it has read
+    files: tuple[FileId, ...]  # whose text it has read
 
 
 class Storage(Protocol[S_co]):
@@ -72,8 +73,8 @@ class Storage(Protocol[S_co]):
         """Of the sequences that led to them."""
         ...
 
-    def load(self, name: bytes) -> S_co | None:
-        """The state of this name, if there is one."""
+    def load(self, name: bytes, tokens: int) -> S_co | None:
+        """The state of this name, after so many tokens, if there is one."""
         ...
 
 
@@ -108,7 +109,8 @@ class Checkpoints(Generic[S]):
         for length, name in chain.names({*self._lengths, *stored}):
             held = self._states.get(name)
             if held is None:
-                state = self._storage.load(name) if self._storage and length in stored else None
+                there = self._storage if length in stored else None
+                state = there.load(name, length) if there else None
                 if state is None:
                     continue
                 self.keep(chain, length, state, Place.STORED)
@@ -158,7 +160,7 @@ class Checkpoints(Generic[S]):
         for name in self._written[:]:
             self._drop(name)
 
-    def forget(self, files: Collection[str]) -> None:
+    def forget(self, files: Collection[FileId]) -> None:
         """Drop every state that has read one of these files."""
         for name, held in list(self._states.items()):
             if not set(files).isdisjoint(held.files):

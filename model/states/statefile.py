@@ -7,7 +7,7 @@ The header's metadata holds `about`, who the state belongs to and which texts le
 texts themselves); `content`, the checksum of all tensors' bytes; and `seal`, the checksum of the
 rest of the header. So a header can be trusted to be undamaged without reading the tensors. The
 checksums find accidents. They do not prove who wrote a file, so whatever a header says is checked
-before it is used, and its paths are only for showing and comparing.
+before it is used, and its files are only for showing and comparing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from typing import Any
 
 import xxhash
 
-FORMAT = "stateline state 1"  # a new one whenever this module writes something else
+from ..completer import FileId
+
+FORMAT = "stateline state 2"  # a new one whenever this module writes something else
 ITEM_BYTES = {"F64": 8, "F32": 4}  # by safetensors' names
 
 _LENGTH_BYTES = 8
@@ -35,22 +37,14 @@ class DamagedStateError(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file whose text led to a state."""
-
-    path: str  # absolute, as the workspace knows it
-    digest: str  # of the text that was read
-
-
-@dataclass(frozen=True)
 class About:
     """What a state's file says of it."""
 
     fingerprint: str  # of the model that read, 32 hexadecimal digits
     key: bytes  # 16 bytes: the chained hash of the tokens that were read
     tokens: int  # how many these were
-    workspace: str  # the workspace folder that it was made for
-    sources: tuple[Source, ...]
+    workspace: str  # the name of the workspace folder that it was made for
+    sources: tuple[FileId, ...]  # whose text led to it
 
 
 @dataclass(frozen=True)
@@ -154,7 +148,7 @@ def _seal(header: dict[str, object]) -> str:
 def _about_text(about: About) -> str:
     """As JSON inside the header's JSON: safetensors allows only strings, and no lone surrogates,
     which Python puts into paths that are not Unicode."""
-    sources = [[source.path, source.digest] for source in about.sources]
+    sources = [[source.workspace, source.path] for source in about.sources]
     return json.dumps({**vars(about), "key": about.key.hex(), "sources": sources})
 
 
@@ -172,11 +166,11 @@ def _about(value: Any) -> About:
     raise DamagedStateError("it does not say what it belongs to")
 
 
-def _source(value: Any) -> Source:
+def _source(value: Any) -> FileId:
     match value:
-        case [str(path), str(digest)]:
-            return Source(path, digest)
-    raise DamagedStateError("a source has no path or no digest")
+        case [str(workspace), str(path)]:
+            return FileId(workspace, path)
+    raise DamagedStateError("a source has no workspace or no path")
 
 
 def _slot(name: str, tensor: Any, size: int, nbytes: int) -> Slot:

@@ -12,9 +12,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..completer import FileId
 from ..networks.interface import Network, State, is_finite
 from ..tokens.chain import Chain
-from .statefile import Source
 from .store import Store
 
 _LOGITS = "logits"
@@ -49,12 +49,12 @@ class StateStorage:
     def lengths(self) -> Collection[int]:
         return self._store.lengths
 
-    def load(self, name: bytes) -> Remembered | None:
-        """Read from its file; None if there is none that fits this model."""
+    def load(self, name: bytes, tokens: int) -> Remembered | None:
+        """Read from its file; None if there is none that fits this model and so many tokens."""
         arrays = self._store.load(name)
         if arrays is None or (logits := arrays.pop(_LOGITS, None)) is None:
             return None
-        state = self._network.revived(arrays)
+        state = self._network.revived(arrays, tokens)
         if state is None or logits.shape != (self._network.config.vocab_size,):
             return None
         alike = {array.dtype for array in arrays.values()} == {logits.dtype}
@@ -63,9 +63,14 @@ class StateStorage:
     def save(self, chain: Chain, length: int, remembered: Remembered, workspace: str) -> None:
         """Write the state after the first `length` tokens of a chain; a failure is logged there."""
         arrays = {**remembered.state.arrays(), _LOGITS: remembered.logits}
-        sources = [Source(file, "") for file in chain.link(length).files]
+        sources = chain.link(length).files
         self._store.save(chain.name(length), length, arrays, workspace, sources)
 
-    def forget(self, files: Collection[str]) -> None:
+    def files(self, workspaces: Collection[str]) -> frozenset[FileId]:
+        """Those that were read for states of these workspaces, by whichever model."""
+        mine = (entry for entry in self._store.entries() if entry.workspace in workspaces)
+        return frozenset(file for entry in mine for file in entry.sources)
+
+    def forget(self, files: Collection[FileId]) -> None:
         """Remove every state that has read one of these files."""
-        self._store.forget(lambda entry: any(source.path in files for source in entry.sources))
+        self._store.forget(lambda entry: not frozenset(files).isdisjoint(entry.sources))

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..completer import FileId
 from ..folder import files as model_folder
 from .statefile import (
     FORMAT,
@@ -32,13 +33,13 @@ from .statefile import (
     Entry,
     Header,
     Slot,
-    Source,
     checksum,
     decode,
     encode,
 )
 from .statefolder import (
     Forgotten,
+    entries,
     file_name,
     forget,
     is_fingerprint,
@@ -130,7 +131,7 @@ class Store:
         tokens: int,
         arrays: Mapping[str, NDArray[Any]],
         workspace: str,
-        sources: Sequence[Source],
+        sources: Sequence[FileId],
     ) -> bool:
         """Write a state, or write it anew; whether that succeeded.
 
@@ -151,6 +152,10 @@ class Store:
             self._failing = False
             self._known = {**self._known, key: tokens}
             return True
+
+    def entries(self) -> list[Entry]:
+        """All states, those of other models too."""
+        return entries(self._root)
 
     def forget(self, where: Callable[[Entry], bool]) -> Forgotten:
         """Remove the states that `where` holds for, those of other models too."""

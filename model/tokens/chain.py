@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
 
+from ..completer import FileId
+
 
 class Chain:
     """Tokens in order; a value, but for what it remembers of its own hashes and its last child.
@@ -20,7 +22,10 @@ class Chain:
     """
 
     def __init__(
-        self, tokens: Sequence[int] = (), parent: Chain | None = None, file: str = ""
+        self,
+        tokens: Sequence[int] = (),
+        parent: Chain | None = None,
+        file: FileId | None = None,
     ) -> None:
         self.tokens = _numbers(tokens)  # of this link
         self.parent = parent
@@ -28,11 +33,11 @@ class Chain:
         self.start: int = parent.length if parent else 0
         self.length: int = self.start + len(self.tokens)
         before = parent.files if parent else ()
-        self.files: tuple[str, ...] = (*before, file) if file else before
+        self.files: tuple[FileId, ...] = (*before, file) if file else before
         self._names: dict[int, bytes] = {}
         self._child: Chain | None = None
 
-    def then(self, tokens: Sequence[int], file: str = "") -> Chain:
+    def then(self, tokens: Sequence[int], file: FileId | None = None) -> Chain:
         """The chain that goes on with `tokens`; the one made last if it is the same.
 
         So what stands still from request to request is hashed once.

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...completer import Runtime
+from ...folder.architectures import Config
 from ...folder.config import Mamba2Config
 from ...folder.weights import WORD, Stored, load_tensors
 from ..interface import Arrays, State, is_state, state_bytes
@@ -31,17 +32,15 @@ from .native_library import (
     KINDS,
     MOST_THREADS,
     MOST_TOKENS,
-    ROWS,
     Layer,
     Matrix,
     Model,
     library,
 )
+from .native_numbers import LARGEST, Floats, by_rows, floats
 from .native_state import NativeState, native_state
 
 HELPFUL_THREADS = 16  # memory is the limit long before
-
-Floats = NDArray[np.float32]
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +117,6 @@ class NativeNetwork:
         self.config = config
         self.threads = threads
         self.exact = True
-        self.state_bytes = state_bytes(config, np.float32)
         self._state_floats = sum(map(math.prod, config.state_shapes().values()))
         self._native = native
         self._kept: list[Any] = []  # what the library points to
@@ -130,12 +128,13 @@ class NativeNetwork:
         self.isa: str = native.sl_isa(self._runtime).decode()
 
     @classmethod
-    def load(cls, folder: Path, config: Mamba2Config, threads: int = 0) -> NativeNetwork | None:
+    def load(cls, folder: Path, config: Config, threads: int = 0) -> NativeNetwork | None:
         """The model in a folder; None where the library was not built or cannot run it.
 
         `threads` of 0 are as many as help a large model; more than there are cores only wait for
         each other, and are not made. Raises ModelFolderError.
         """
+        assert isinstance(config, Mamba2Config)
         native = library()
         if native is None:
             return None
@@ -157,6 +156,10 @@ class NativeNetwork:
     def runtime(self) -> Runtime:
         """See `Network`."""
         return Runtime("cpu", "native", "float32", self.threads, self.isa)
+
+    def state_bytes(self, tokens: int) -> int:
+        """See `Network`."""
+        return state_bytes(self.config, np.float32, tokens)
 
     def zero_state(self) -> NativeState:
         """See `Network`."""
@@ -248,9 +251,9 @@ class NativeNetwork:
         if failed:
             raise ValueError(f"a call takes 1 to {MOST_TOKENS} tokens of the vocabulary")
 
-    def revived(self, arrays: Arrays) -> NativeState | None:
+    def revived(self, arrays: Arrays, tokens: int) -> NativeState | None:
         """See `Network`."""
-        if not is_state(arrays, self.config, np.float32):
+        if not is_state(arrays, self.config, np.float32, tokens):
             return None
         return NativeState(
             self.config, np.concatenate([arrays[n].reshape(-1) for n in self.config.state_shapes()])
@@ -269,13 +272,13 @@ class NativeNetwork:
         return Model(
             config.d_model, config.n_layer, config.vocab_size, config.d_state, config.d_conv,
             config.n_heads, config.headdim, config.n_groups, config.norm_eps,
-            min(config.dt_limit[0], _LARGEST), min(config.dt_limit[1], _LARGEST),
+            min(config.dt_limit[0], LARGEST), min(config.dt_limit[1], LARGEST),
             embedding, head, self._vector(tensors["backbone.norm_f.weight"]), layers,
         )  # fmt: skip
 
     def _layer(self, tensors: Mapping[str, Stored], name: str) -> Layer:
         mixer = f"{name}.mixer"
-        taps = _floats(tensors[f"{mixer}.conv1d.weight"])[:, 0].T  # (k, conv_dim)
+        taps = floats(tensors[f"{mixer}.conv1d.weight"])[:, 0].T  # (k, conv_dim)
         bias = tensors.get(f"{mixer}.conv1d.bias")
         return Layer(
             self._matrix(tensors, f"{mixer}.in_proj"),
@@ -284,7 +287,7 @@ class NativeNetwork:
             self._pointer(taps),
             None if bias is None else self._vector(bias),
             self._vector(tensors[f"{mixer}.dt_bias"]),
-            self._pointer(-np.exp(_floats(tensors[f"{mixer}.A_log"]))),
+            self._pointer(-np.exp(floats(tensors[f"{mixer}.A_log"]))),
             self._vector(tensors[f"{mixer}.D"]),
             self._vector(tensors[f"{mixer}.norm.weight"]),
         )
@@ -294,12 +297,12 @@ class NativeNetwork:
         (rows, cols), data, scales = stored.array.shape, stored.array, None
         kind = stored.dtype
         if kind not in KINDS:  # float16 and float64
-            kind, data = "F32", _floats(stored)
+            kind, data = "F32", floats(stored)
         elif stored.scales is not None and kind == "I8":
-            data, scales = _by_rows(data, 2), _by_rows(stored.scales.astype(np.float32))
+            data, scales = by_rows(data, 2), by_rows(stored.scales.astype(np.float32))
         elif stored.scales is not None:
             cols *= WORD
-            data, scales = _by_rows(data), _by_rows(stored.scales)
+            data, scales = by_rows(data), by_rows(stored.scales)
         data = np.ascontiguousarray(data)
         self._kept += [data, scales]
         return Matrix(
@@ -309,23 +312,13 @@ class NativeNetwork:
         )  # fmt: skip
 
     def _vector(self, stored: Stored) -> int:
-        return self._pointer(_floats(stored))
+        return self._pointer(floats(stored))
 
     def _pointer(self, numbers: NDArray[Any]) -> int:
         """Where a contiguous float32 copy lies, which is kept."""
         copy = np.array(numbers, np.float32, order="C")
         self._kept.append(copy)
         return int(copy.ctypes.data)
-
-
-def _by_rows(numbers: NDArray[Any], together: int = 1) -> NDArray[Any]:
-    """(rows, columns) as the library wants them: (rows / 16, columns / together, 16, together).
-
-    The last rows are padded.
-    """
-    padded = np.pad(numbers, ((0, -len(numbers) % ROWS), (0, 0)))
-    grouped = padded.reshape(len(padded) // ROWS, ROWS, -1, together).transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(grouped)
 
 
 def _usable() -> int:
@@ -337,13 +330,3 @@ def _cores() -> int:
     """As `_usable`, without second threads of one core as far as can be told."""
     usable = _usable()
     return usable if usable <= 4 else usable // 2
-
-
-_LARGEST = float(np.finfo(np.float32).max)
-
-
-def _floats(stored: Stored) -> Floats:
-    """A tensor's numbers, whatever they are stored as; no matrix in blocks."""
-    if stored.dtype == "BF16":
-        return (stored.array.astype(np.uint32) << 16).view(np.float32)
-    return stored.array.astype(np.float32)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...completer import Runtime
+from ...folder.architectures import Config
 from ...folder.config import Mamba2Config
 from ...folder.weights import Stored, load_tensors
 from ..interface import BEST, Arrays, Network, State, is_small, state_bytes
@@ -72,15 +73,14 @@ class TorchNetwork:
         self.config = model.config
         weight = model.backbone.embedding.weight
         self._dtype, self._device = weight.dtype, weight.device
-        wide = np.float64 if weight.dtype == torch.float64 else np.float32
         self.exact = False
-        self.state_bytes = state_bytes(model.config, wide)
 
     @classmethod
     def load(
-        cls, folder: Path, config: Mamba2Config, device: str = "cpu", threads: int = 0
+        cls, folder: Path, config: Config, device: str = "cpu", threads: int = 0
     ) -> TorchNetwork:
         """See `open_network`."""
+        assert isinstance(config, Mamba2Config)
         if threads or is_small(config):
             torch.set_num_threads(threads or 1)
         if device == BEST:
@@ -100,6 +100,11 @@ class TorchNetwork:
         precision = str(self._dtype).removeprefix("torch.")
         threads = torch.get_num_threads()
         return Runtime(self._device.type, self.model.kernels.name, precision, threads, name)
+
+    def state_bytes(self, tokens: int) -> int:
+        """See `Network`."""
+        wide = np.float64 if self._dtype == torch.float64 else np.float32
+        return state_bytes(self.config, wide, tokens)
 
     def zero_state(self) -> RecurrentState:
         """See `Network`."""
@@ -150,7 +155,7 @@ class TorchNetwork:
         """See `Network`."""
         return TorchTrail(self, _torch(state))
 
-    def revived(self, arrays: Arrays) -> RecurrentState | None:
+    def revived(self, arrays: Arrays, tokens: int) -> RecurrentState | None:
         """See `Network`."""
         return RecurrentState.from_arrays(self.config, self._dtype, arrays, self._device)
 
@@ -167,7 +172,7 @@ def torch_model(network: Network) -> Mamba2:
     return network.model
 
 
-def torch_tensors(folder: Path, config: Mamba2Config) -> dict[str, Tensor]:
+def torch_tensors(folder: Path, config: Config) -> dict[str, Tensor]:
     """`weights.load_tensors` as tensors; matrices in blocks come as float32 in memory."""
     return {name: tensor_of(stored) for name, stored in load_tensors(folder, config).items()}
 

@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from threading import Event
 from typing import Any, TypeVar
 
-from ...completer import Context, Piece, Sampling, Surroundings, Writer
+from ...completer import Context, FileId, Piece, Sampling, Surroundings, Writer
 from ...languages import PYTHON, language_of_path
 from ...tokens import layout
 from ..corpus.corpus import CorpusError, SourceFile
@@ -47,7 +47,7 @@ class Cursor:
         text, language = self.file.text, language_of_path(self.file.path)
         without = text[: self.offset] + text[self.end :]
         name = f"{self.file.path}:{self.offset}"
-        around = Surroundings(workspace=".", file=self.file.path)  # its path is shown whole
+        around = Surroundings(file=FileId(".", self.file.path))  # its path is shown whole
         return Context(without, self.offset, name, language.ids[0] if language else "", around)
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ...completer import Writer
 from ...engine import Engine
 from ...errors import ModelFolderError
+from ...masked import Masked
 from ...profile import Profile
 from .likelihood import nats_of
 
@@ -31,7 +33,8 @@ class Subject:
     @property
     def engine(self) -> Engine | None:
         """For the measures that lay out tokens themselves."""
-        return self.completer if isinstance(self.completer, Engine) else None
+        inner = self.completer.inner if isinstance(self.completer, Masked) else None
+        return inner if isinstance(inner, Engine) else None
 
 
 def open_subject(folder: Path) -> Subject:
@@ -39,7 +42,8 @@ def open_subject(folder: Path) -> Subject:
     if (folder / _NGRAM).is_file():
         return _ngram(folder)
     engine = Engine.open(folder, budget_bytes=BUDGET_BYTES, threads=1)
-    return Subject(str(folder), engine, lambda text: nats_of(engine, text), engine.profile)
+    nats = partial(nats_of, engine)
+    return Subject(str(folder), Masked(engine), nats, engine.profile)
 
 
 def _ngram(folder: Path) -> Subject:
