@@ -9,12 +9,12 @@ from test_traces import REAL
 from tiny_model import ours as tokenizer
 
 from benchmarks.replay import reread as reread_module
-from benchmarks.replay.actions import Action, Edit, Kind
-from benchmarks.replay.costs import Cost, Outcome
+from benchmarks.replay.actions import Action, Kind, TextEdit
+from benchmarks.replay.costs import Outcome, QuestionCost
 from benchmarks.replay.llama import LlamaPeer
 from benchmarks.replay.peers import Written, asked
 from benchmarks.replay.player import PlayError
-from benchmarks.replay.questions import CACHED, Cache, Prompts, Question, questions
+from benchmarks.replay.questions import CACHED, AnswerCache, Prompts, Question, questions
 from benchmarks.replay.reread import Forgetful, reread
 from benchmarks.replay.targets import LIMITS, OURS, PEER, verdicts
 from benchmarks.replay.traces import shortened, trace
@@ -33,7 +33,7 @@ def some_questions(keys=60):
 def test_a_question_has_the_text_of_its_moment():
     actions = [
         Action(Kind.OPEN, "a.py", 1),
-        Action(Kind.TYPE, "a.py", 2, Edit(1, 1, "b")),
+        Action(Kind.TYPE, "a.py", 2, TextEdit(1, 1, "b")),
         Action(Kind.SAVE, "a.py", 2),
         Action(Kind.PAUSE, "a.py", 2),
     ]
@@ -57,7 +57,7 @@ def test_a_prompt_spells_the_text_before_the_cursor_and_typing_appends():
 
 
 def test_a_cache_answers_what_is_typed_through():
-    cache, base = Cache(), context("x = ")
+    cache, base = AnswerCache(), context("x = ")
     assert not cache.knows(base)
     cache.add(base, "foo(a)")
     for text, known in (
@@ -141,7 +141,7 @@ class Clean:
 
 def served(told, typed):
     costs = [
-        Cost(question.kind, 1.0, "typed" if typed(at) else "model")
+        QuestionCost(question.kind, 1.0, "typed" if typed(at) else "model")
         for at, question in enumerate(told)
     ]
     return Outcome(tuple(costs), 60, 1.0)
@@ -171,7 +171,9 @@ def test_an_engine_that_keeps_a_state_is_no_measure():
 
 
 def waited(kind, *tokens, source="model", cpu_s=1.0):
-    return Outcome(tuple(Cost(kind, 1.0, source, each) for each in tokens), len(tokens), cpu_s)
+    return Outcome(
+        tuple(QuestionCost(kind, 1.0, source, each) for each in tokens), len(tokens), cpu_s
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,8 +198,10 @@ def test_a_limit_is_met_or_missed(kind, tokens, met):
 
 
 def test_each_model_is_judged_by_its_time_and_memory():
-    quick = Outcome((Cost(Kind.JUMP, 100.0, "model"),), 1000, 30.0, resident_bytes=200 << 20)
-    slow = Outcome((Cost(Kind.JUMP, 100.5, "model"),), 1000, 30.5, resident_bytes=201 << 20)
+    quick = Outcome(
+        (QuestionCost(Kind.JUMP, 100.0, "model"),), 1000, 30.0, resident_bytes=200 << 20
+    )
+    slow = Outcome((QuestionCost(Kind.JUMP, 100.5, "model"),), 1000, 30.5, resident_bytes=201 << 20)
     found = verdicts({"v5": [quick, quick], "v6": [quick, slow]}, ["v5", "v6"])
     met = {each.what: each.met for each in found if each.what.startswith("v")}
     assert len(met) == 2 * (len(LIMITS) + 3)

@@ -16,7 +16,7 @@ from wheels import make_wheel
 
 from benchmarks.replay import keyboard
 from benchmarks.replay import releases as releases_module
-from benchmarks.replay.actions import KEYSTROKES, NEAR_LINES, Action, Edit, Kind, Page
+from benchmarks.replay.actions import KEYSTROKES, NEAR_LINES, Action, Buffer, Kind, TextEdit
 from benchmarks.replay.keyboard import typed
 from benchmarks.replay.releases import ReleaseError, changes, language_id, texts
 from benchmarks.replay.traces import Change, hunks_of, shortened, trace
@@ -139,10 +139,10 @@ def test_a_trace_is_cut_after_so_many_keystrokes(keystrokes):
     [
         ("", "", []),
         ("a\nb\n", "a\nb\n", []),
-        ("a\nb\n", "a\nx\nb\n", [Edit(2, 2, "x\n")]),
-        ("a\nb\nc", "a\nc", [Edit(2, 4, "")]),
-        ("a\nb\nc\n", "x\nb\ny\n", [Edit(0, 2, "x\n"), Edit(4, 6, "y\n")]),
-        ("a", "a\n", [Edit(0, 1, "a\n")]),
+        ("a\nb\n", "a\nx\nb\n", [TextEdit(2, 2, "x\n")]),
+        ("a\nb\nc", "a\nc", [TextEdit(2, 4, "")]),
+        ("a\nb\nc\n", "x\nb\ny\n", [TextEdit(0, 2, "x\n"), TextEdit(4, 6, "y\n")]),
+        ("a", "a\n", [TextEdit(0, 1, "a\n")]),
     ],
 )
 def test_hunks_are_lines(old, new, hunks):
@@ -165,11 +165,11 @@ class Middle(Random):
 
 def keys(above, text, below, path="a.py"):
     """Each edit as a short word: a minus for each character that it takes, and what it puts."""
-    page = Page(path, above + below)
-    page.cursor = len(above)
-    actions = list(typed(page, text, Never()))
-    assert page.text == above + text + below
-    assert page.cursor == len(above + text)
+    buffer = Buffer(path, above + below)
+    buffer.cursor = len(above)
+    actions = list(typed(buffer, text, Never()))
+    assert buffer.text == above + text + below
+    assert buffer.cursor == len(above + text)
     return [
         "-" * (each.edit.end - each.edit.start) + each.edit.new for each in actions if each.edit
     ]
@@ -221,43 +221,43 @@ def always(monkeypatch, *names):
 
 def test_a_typo_is_taken_back_and_typed_again(monkeypatch):
     always(monkeypatch, "TYPO")
-    page = Page("a.py", "")
-    kinds = Counter(action.kind for action in typed(page, "word", Random(1)))
-    assert page.text == "word"
+    buffer = Buffer("a.py", "")
+    kinds = Counter(action.kind for action in typed(buffer, "word", Random(1)))
+    assert buffer.text == "word"
     assert kinds[Kind.BACKSPACE] == kinds[Kind.RETYPE] == 4
 
 
 def test_an_undone_word_is_typed_again(monkeypatch):
     always(monkeypatch, "UNDONE_WORD")
-    page = Page("a.py", "")
-    said = [(each.kind, each.edit) for each in typed(page, "abc d", Random(1))]
-    assert page.text == "abc d"
-    assert said[3] == (Kind.UNDO, Edit(0, 3, ""))
+    buffer = Buffer("a.py", "")
+    said = [(each.kind, each.edit) for each in typed(buffer, "abc d", Random(1))]
+    assert buffer.text == "abc d"
+    assert said[3] == (Kind.UNDO, TextEdit(0, 3, ""))
     assert [kind for kind, _ in said[4:]] == [Kind.RETYPE] * 3 + [Kind.TYPE] * 2
 
 
 def test_what_is_inserted_takes_the_place_of_what_the_editor_closed(monkeypatch):
     always(monkeypatch)
-    page = Page("a.py", "\nbelow")
-    actions = typed(page, "f(argument_one)\n", Middle())
+    buffer = Buffer("a.py", "\nbelow")
+    actions = typed(buffer, "f(argument_one)\n", Middle())
     assert [next(actions).edit.new for _ in range(2)] == ["f", "()"]
     always(monkeypatch, "INSERTED")
-    assert next(actions) == Action(Kind.INSERT, "a.py", 15, Edit(2, 3, "argument_one)"))
+    assert next(actions) == Action(Kind.INSERT, "a.py", 15, TextEdit(2, 3, "argument_one)"))
     assert [each.edit.new for each in actions] == ["\n"]
-    assert page.text == "f(argument_one)\n\nbelow"
+    assert buffer.text == "f(argument_one)\n\nbelow"
 
 
 def test_what_is_inserted_leaves_the_brace_below_alone(monkeypatch):
     always(monkeypatch)
-    page = Page("a.ts", "\nbelow")
-    actions = typed(page, "if x {\n    argument_one\n}\n", Middle())
-    while page.text != "if x {\n    \n}\nbelow":
+    buffer = Buffer("a.ts", "\nbelow")
+    actions = typed(buffer, "if x {\n    argument_one\n}\n", Middle())
+    while buffer.text != "if x {\n    \n}\nbelow":
         next(actions)
     always(monkeypatch, "INSERTED")
-    assert next(actions) == Action(Kind.INSERT, "a.ts", 23, Edit(11, 11, "argument_one"))
+    assert next(actions) == Action(Kind.INSERT, "a.ts", 23, TextEdit(11, 11, "argument_one"))
     assert next(actions) == Action(Kind.MOVE, "a.ts", 25)
     assert [each.edit.new for each in actions] == ["\n"]
-    assert page.text == "if x {\n    argument_one\n}\n\nbelow"
+    assert buffer.text == "if x {\n    argument_one\n}\n\nbelow"
 
 
 # Releases.

@@ -25,7 +25,7 @@ from stateline.model.networks.torch.torch_network import torch_tensors
 from stateline.model.tokens.tokenizer import Tokenizer
 from torch import Tensor
 
-from .gguf import Kind
+from .gguf import FileType
 from .llama import started
 
 LENGTHS = (50, 64, 100, 129, 200, 256, 400, 600)
@@ -42,7 +42,7 @@ class Difference:
     same_choice: bool
 
 
-def show(folder: Path, paths: Mapping[Kind, Path]) -> None:
+def show(folder: Path, paths: Mapping[FileType, Path]) -> None:
     """Print what `compare` finds, a line per kind of weights and way of asking."""
     for kind, path in paths.items():
         for way, found in compare(folder, path).items():

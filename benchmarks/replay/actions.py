@@ -1,6 +1,6 @@
-"""What someone does in an editor, as values, and the page it is done on.
+"""What someone does in an editor, as values, and the buffer it is done in.
 
-Owns the kinds of action, the edit, and `Page`, which turns edits into actions while it keeps the
+Owns the kinds of action, the edit, and `Buffer`, which turns edits into actions while it keeps the
 text and the cursor. Knows neither why something is done nor any server. Offsets are code points.
 """
 
@@ -54,7 +54,7 @@ KEYSTROKES = frozenset(
 
 
 @dataclass(frozen=True)
-class Edit:
+class TextEdit:
     """The text from `start` to `end` becomes `new`."""
 
     start: int
@@ -65,9 +65,9 @@ class Edit:
         """The text after it."""
         return text[: self.start] + self.new + text[self.end :]
 
-    def undone(self, text: str) -> Edit:
+    def undone(self, text: str) -> TextEdit:
         """The edit that takes this one back, when it is made to `text`."""
-        return Edit(self.start, self.start + len(self.new), text[self.start : self.end])
+        return TextEdit(self.start, self.start + len(self.new), text[self.start : self.end])
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Action:
     kind: Kind
     path: str
     cursor: int
-    edit: Edit | None = None
+    edit: TextEdit | None = None
     form: Form | None = None  # of an acceptance
 
     @property
@@ -86,7 +86,7 @@ class Action:
         return self.kind not in SILENT
 
 
-class Page:
+class Buffer:
     """The text of one file while it is worked on."""
 
     def __init__(self, path: str, text: str) -> None:
@@ -94,7 +94,7 @@ class Page:
         self.text = text
         self.cursor = 0
 
-    def edited(self, kind: Kind, edit: Edit, cursor: int | None = None) -> Action:
+    def edited(self, kind: Kind, edit: TextEdit, cursor: int | None = None) -> Action:
         """Make an edit; the cursor then stands behind what is new, or where it is told to."""
         self.text = edit.applied(self.text)
         self.cursor = edit.start + len(edit.new) if cursor is None else cursor

@@ -24,7 +24,7 @@ from stateline.lsp_server.client.connection import Connection
 from stateline.lsp_server.commands.demo import STATUS, USAGE
 
 from .acceptance import Typist
-from .actions import Action, Edit, Kind
+from .actions import Action, Kind, TextEdit
 from .releases import language_id
 
 LOAD_DEADLINE_S, RUN_DEADLINE_S, PAUSE_DEADLINE_S = 300.0, 20.0, 120.0
@@ -45,11 +45,11 @@ class Step:
     answer_ms: float = 0.0  # from before the edit is sent; of those that asked
     over: bool = True  # of a pause: whether the server said that its reading was over
     request: int | None = None  # the question's number
-    offered: Edit | None = None
+    offered: TextEdit | None = None
 
 
 @dataclass(frozen=True)
-class Usage:
+class UsageMessage:
     """A `stateline/usage`: the `index` of its message, and what of it is counted."""
 
     index: int
@@ -70,7 +70,7 @@ class Played:
 
     actions: tuple[Action, ...]  # as they were done, with what was accepted
     steps: tuple[Step, ...]
-    usages: tuple[Usage, ...]
+    usages: tuple[UsageMessage, ...]
     cpu_s: float | None  # of the server after loading
     resident_bytes: int | None = None  # of the server at the end
 
@@ -144,7 +144,7 @@ class Player:
         if not action.asks:
             return Step(action.kind, mark)
         asked = self._client.suggest(uri, action.cursor)
-        offered = [Edit(item.start, item.end, item.text) for item in asked.items()]
+        offered = [TextEdit(item.start, item.end, item.text) for item in asked.items()]
         assert asked.pending.answered_s is not None  # `items` has returned
         later = usages(self._client.connection, mark)
         self._asked_at = mark
@@ -196,7 +196,7 @@ class Player:
         return connection.received.index(message, after) + 1
 
 
-def usages(connection: Connection, after: int = 0) -> tuple[Usage, ...]:
+def usages(connection: Connection, after: int = 0) -> tuple[UsageMessage, ...]:
     """The costs that were reported, from `received[after]` on."""
     return tuple(
         _usage(index, m.params)
@@ -205,8 +205,8 @@ def usages(connection: Connection, after: int = 0) -> tuple[Usage, ...]:
     )
 
 
-def _usage(index: int, params: Mapping[str, Any]) -> Usage:
-    return Usage(
+def _usage(index: int, params: Mapping[str, Any]) -> UsageMessage:
+    return UsageMessage(
         index,
         params["source"],
         params["tokensRead"],

@@ -60,7 +60,7 @@ class Prompts:
         return self._layout(self._tokenizer.markers, at)
 
 
-class Cache:
+class AnswerCache:
     """Answers to what is asked again, or asked after typing what was answered: as llama.vim's."""
 
     def __init__(self) -> None:

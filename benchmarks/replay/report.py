@@ -17,8 +17,8 @@ from rich.table import Table
 from stateline.lsp_server.client.tally import Spread
 
 from .actions import Kind
-from .costs import Cost, Outcome, resident_mib
-from .targets import Verdict
+from .costs import Outcome, QuestionCost, resident_mib
+from .targets import TargetVerdict
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     )
 
 
-def _figures(several: Sequence[Cost]) -> Figures:
+def _figures(several: Sequence[QuestionCost]) -> Figures:
     waiting = [cost.tokens_waiting for cost in several if cost.source == "model"]
     background = [cost.tokens_background for cost in several]
     return Figures(
@@ -96,7 +96,9 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def show(reports: Mapping[str, Report], verdicts: Sequence[Verdict], console: Console) -> None:
+def show(
+    reports: Mapping[str, Report], verdicts: Sequence[TargetVerdict], console: Console
+) -> None:
     """For a person."""
     if len(reports) > 1:
         console.print(_beside(reports))
