@@ -30,6 +30,7 @@ from torch import Tensor
 
 from . import PeerError
 from .build import BUILD
+from .check import show
 
 PRETRAINED = Path(__file__).parents[2] / "model" / "pretrained"
 CONTEXT_TOKENS = 1 << 20  # what a recurrent model says; it has no limit
@@ -69,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         paths = {kind: export(chosen.model, BUILD / f"{kind.name}.gguf", kind) for kind in FileType}
         print(*paths.values(), sep="\n")
         if chosen.check:
-            from .check import show
-
-            show(chosen.model, paths)
+            show(chosen.model, {kind.name: path for kind, path in paths.items()})
     except (PeerError, ModelFolderError) as error:
         raise SystemExit(str(error)) from None
     return 0
