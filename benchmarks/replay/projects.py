@@ -1,6 +1,7 @@
 """The projects that are replayed by default, and their releases, fetched once and pinned by hash.
 
-Owns the reading of `projects.toml`. How a release is fetched and checked is `training.downloads`'.
+Owns the reading of `projects.toml`. How a release is fetched and checked is
+`training.corpus.downloads`'.
 """
 
 from __future__ import annotations

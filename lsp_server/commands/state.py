@@ -1,7 +1,7 @@
 """`stateline state`: what is kept on the disk of which files, and how to be rid of it.
 
 Owns the choice of a workspace, the table, and what forgetting covers. Knows no server and no torch;
-the files themselves are `model.statefolder`'s.
+the files themselves are `model.states.statefolder`'s.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ own prediction. Pure functions of token ids and logits; knows no text and no mod
 state recalls far identifiers badly, and this recalls them exactly.
 
 The weight of the memory is a table, `memory.json` in the model's folder, learned by
-`training.trust`. Without that file there is no memory.
+`training.judging.trust`. Without that file there is no memory.
 """
 
 from __future__ import annotations
