@@ -25,7 +25,7 @@ from stateline.lsp_server.commands.demo import SERVER
 
 from .replay import flat, projects
 from .replay.__main__ import MODEL_HELP
-from .replay.actions import Kind
+from .replay.actions import ActionKind
 from .replay.engines import ReleasePair, beside, named
 from .replay.flat import FAILURES, MOST_RATIO, SIZES_TOKENS, Flat
 from .replay.player import Played, UsageMessage
@@ -50,7 +50,7 @@ class TimedQuestion:
     ghost: bool  # whether it got any text
     by_model: bool  # or from what was already written
     stages_ms: tuple[float, ...]  # in the order of STAGES
-    kind: Kind = Kind.TYPE  # of what was done before
+    kind: ActionKind = ActionKind.TYPE  # of what was done before
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def waits(asked: Sequence[TimedQuestion]) -> dict[str, Percentiles]:
     return {
         ALL: Percentiles.of([each.ms for each in asked]),
         GHOST: Percentiles.of([each.ms for each in asked if each.ghost]),
-        JUMP: Percentiles.of([each.ms for each in asked if each.kind is Kind.JUMP]),
+        JUMP: Percentiles.of([each.ms for each in asked if each.kind is ActionKind.JUMP]),
     }
 
 

@@ -5,11 +5,13 @@ Owns that, and a session to ask. Nothing here waits for time to pass.
 
 import asyncio
 import threading
+import time
 from contextlib import asynccontextmanager
 
 from stateline.lsp_server.edit.documents import Snapshot
 from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
 from stateline.lsp_server.edit.settings import Settings
+from stateline.lsp_server.suggestions.engine_thread import EngineThread
 from stateline.lsp_server.suggestions.session import Session
 from stateline.model.completer import Piece, Scripted, Usage, WorkspaceBudget
 from stateline.model.profile import Profile
@@ -54,7 +56,7 @@ class Paced:
     def warm(self, context, stop):
         self.warmed.append(context)
         self._waits.release()
-        assert stop.wait(PATIENCE_S)
+        until_set(stop)
         return Usage()
 
     async def waits(self, count=1):
@@ -66,16 +68,31 @@ class Paced:
         self._may.release(count)
 
 
+def until_set(stop):
+    """A completer's loop of work: it only ever looks whether it is to stop."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not stop.is_set():
+        assert time.monotonic() < end_s
+        time.sleep(0.001)
+
+
 @asynccontextmanager
 async def serving(completer, report=lambda *_: None, **settings):
-    session = Session(lambda: completer, Settings(**settings), report)
-    await session.load()
+    engine = EngineThread(lambda: completer)
+    session = Session(engine, Settings(**settings), report)
+    await engine.load()
     try:
         yield session
     finally:
-        session.close()
+        close(session)
         if isinstance(completer, Paced):
             completer.let(1000)
+
+
+def close(session):
+    """The session, and the engine that is its alone."""
+    session.close()
+    session.engine.close()
 
 
 def request(marked, trigger=AUTOMATIC, uri="a", **selected):
@@ -84,7 +101,14 @@ def request(marked, trigger=AUTOMATIC, uri="a", **selected):
 
 
 def ask(session, *args, **kwargs):
-    return asyncio.ensure_future(session.suggest(request(*args, **kwargs)))
+    return asyncio.ensure_future(answer(session, request(*args, **kwargs)))
+
+
+async def answer(session, asked):
+    """The suggestions that a request gets in the end."""
+    (found,) = [each async for each in session.suggest(asked)]
+    assert found.final
+    return found.suggestions
 
 
 async def texts_of(task):

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from canaries import CANARIES, FILES, KEY, LEAVING, OPEN, PEM, VISIBLE, traces
 from door import Door
+from paced import answer
 from stateline.lsp_server.access.rules import Verdict
 from stateline.lsp_server.edit.documents import Snapshot
 from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
 from stateline.lsp_server.edit.settings import Settings
 from stateline.lsp_server.suggestions import session as session_module
+from stateline.lsp_server.suggestions.engine_thread import EngineThread
 from stateline.lsp_server.suggestions.session import Session
 from stateline.lsp_server.workspace import neighbourhood
 from stateline.lsp_server.workspace.cache import cache_folder, states_folder
@@ -40,7 +42,8 @@ class Editor:
         self.gone = set()
         self.project = Project([root], exclude, self._forget)
         around = self.project.neighbourhood
-        self.session = Session(lambda: engine, Settings(), neighbourhood=around)
+        thread = EngineThread(lambda: engine)
+        self.session = Session(thread, Settings(), neighbourhood=around)
 
     def _forget(self, files):
         async def forget():
@@ -58,13 +61,13 @@ class Editor:
 
     async def reads(self):
         """All that it wants to read around the open file."""
-        await self.session.held()  # whatever the model was asked before has ended
+        await self.session.engine.held()  # whatever the model was asked before has ended
         self.session.read_ahead(self.request())
         await asyncio.wait_for(self.session._idle._task, PATIENCE_S)
 
     async def asks(self, *offsets):
         for offset in offsets:
-            await self.session.suggest(self.request(offset))
+            await answer(self.session, self.request(offset))
 
     async def leaves(self, name):
         while name not in self.gone:
@@ -76,13 +79,14 @@ class Editor:
 async def edited(root, folder, exclude=("excluded.py",)):
     engine = Engine.open(folder, states=states_folder())
     editor = Editor(root, engine, exclude)
-    await editor.session.load()
+    await editor.session.engine.load()
     try:
         for file in FILES:
             editor.project.touched((root / file).as_uri())
         yield editor
     finally:
         editor.session.close()
+        editor.session.engine.close()
         await asyncio.to_thread(editor.project.close)
 
 

@@ -10,7 +10,8 @@ from naive_text import unhurried
 from stateline.lsp_server.edit.documents import Snapshot
 from stateline.lsp_server.edit.requests import CompletionRequest, Trigger
 from stateline.lsp_server.edit.settings import Manner
-from stateline.lsp_server.suggestions.generation import Generation, answer, probability
+from stateline.lsp_server.suggestions.answer import answer
+from stateline.lsp_server.suggestions.generation import Generation, probability
 from stateline.model.completer import Context, Ended, Piece, Usage
 
 AUTOMATIC, INVOKED = Trigger.AUTOMATIC, Trigger.INVOKED

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from paced import AUTOMATIC, INVOKED, Paced, pieces, request, run, serving, stop_the_clock, turns
-from stateline.lsp_server.suggestions import answering
+from stateline.lsp_server.suggestions import asking
 from stateline.lsp_server.suggestions import session as module
 from stateline.model.completer import Piece
 
@@ -15,22 +15,27 @@ BODY = ("\n    a()\n", "    b", "()\n", "    c()\n", "\n")
 @pytest.fixture(autouse=True)
 def no_clock(monkeypatch):
     stop_the_clock(monkeypatch, module)
-    monkeypatch.setattr(answering, "GROW_S", 0.0)
+    monkeypatch.setattr(asking, "GROW_S", 0.0)
 
 
 async def grown(marked, script, trigger, taken=None, **settings):
     """The texts told while it was written, a piece at a time, and the answer's."""
-    told = []
     paced = Paced(script)
     async with serving(paced, **settings) as session:
-        asked = request(marked, trigger)
-        task = asyncio.ensure_future(session.suggest(asked, told.append))
+        task = asyncio.ensure_future(everything(session, request(marked, trigger)))
         for _ in script[:taken]:
             await paced.waits()
             await turns()
             paced.let()
-        answer = await task
-    return [each.text for each in told], [each.text for each in answer]
+        *told, answer = await task
+    assert [each.final for each in (*told, answer)] == [False] * len(told) + [True]
+    texts = [[each.text for each in one.suggestions] for one in (*told, answer)]
+    assert all(len(each) == 1 for each in texts[:-1])
+    return [text for each in texts[:-1] for text in each], texts[-1]
+
+
+async def everything(session, asked):
+    return [each async for each in session.suggest(asked, growing=True)]
 
 
 def check(marked, script, trigger, told, answer, **settings):

@@ -23,7 +23,7 @@ from benchmarks.latency import (
 )
 from benchmarks.replay import flat as flat_module
 from benchmarks.replay import projects
-from benchmarks.replay.actions import Kind, TextEdit
+from benchmarks.replay.actions import ActionKind, TextEdit
 from benchmarks.replay.flat import Flat
 from benchmarks.replay.player import Played, Step, UsageMessage
 
@@ -62,10 +62,10 @@ def test_the_stages_of_a_wait_add_up_to_it(ms, runs, parts):
 
 def test_each_question_gets_the_runs_of_its_own_number():
     steps = (
-        Step(Kind.OPEN, 0),
-        Step(Kind.TYPE, 0, True, 9.0, request=4, offered=TextEdit(1, 1, "x")),
-        Step(Kind.TYPE, 0, True, 5.0, request=5, offered=TextEdit(1, 1, "")),
-        Step(Kind.PAUSE, 0),
+        Step(ActionKind.OPEN, 0),
+        Step(ActionKind.TYPE, 0, True, 9.0, request=4, offered=TextEdit(1, 1, "x")),
+        Step(ActionKind.TYPE, 0, True, 5.0, request=5, offered=TextEdit(1, 1, "")),
+        Step(ActionKind.PAUSE, 0),
     )
     usages = (
         usage(5, 0.0, 0.0, 0.0, source="typed"),
@@ -81,7 +81,7 @@ def test_each_question_gets_the_runs_of_its_own_number():
 def test_targets_are_told_in_words():
     asked = [question(30.0, ghost=False)] * 9 + [question(200.0)]
     sizes = [flat(1024, 10.0), flat(4096, 99.0), flat(131_072, 11.0)]
-    asked.append(TimedQuestion(100.0, False, True, (100.0, 0.0, 0.0, 0.0), Kind.JUMP))
+    asked.append(TimedQuestion(100.0, False, True, (100.0, 0.0, 0.0, 0.0), ActionKind.JUMP))
     found = [met for _, met in verdicts(asked, sizes)]
     assert found == [True, False, False, False, True, True, True]
     console = Console(width=100, file=io.StringIO())

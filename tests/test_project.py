@@ -14,7 +14,7 @@ from stateline.lsp_server.suggestions.idle import Idle
 from stateline.lsp_server.workspace import project as module
 from stateline.lsp_server.workspace.neighbourhood import Neighbourhood
 from stateline.lsp_server.workspace.project import Project
-from stateline.lsp_server.workspace.workspace import Selection
+from stateline.lsp_server.workspace.selection import Selection
 from stateline.model.completer import Neighbour, WorkspaceBudget
 
 PATIENCE_S = 30
@@ -95,7 +95,7 @@ def test_a_change_that_is_noticed_while_the_project_is_made(monkeypatch):
     """The walk may be over before there is a neighbourhood to tell of it."""
 
     class Hasty(Stub):
-        def __init__(self, roots, rules, changed, gone):
+        def __init__(self, rules, changed, gone):
             super().__init__()
             changed()
 

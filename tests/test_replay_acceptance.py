@@ -9,7 +9,7 @@ from test_traces import REAL, ROWS
 
 from benchmarks.replay import acceptance
 from benchmarks.replay.acceptance import Typist, forms, keys_for
-from benchmarks.replay.actions import Action, Buffer, Form, Kind, TextEdit
+from benchmarks.replay.actions import Action, ActionKind, Buffer, Form, TextEdit
 from benchmarks.replay.keyboard import typed
 from benchmarks.replay.traces import trace
 
@@ -60,10 +60,10 @@ def test_an_offer_among_closed_brackets_takes_them_along():
 @pytest.mark.parametrize(
     "between",
     [
-        Action(Kind.PAUSE, "a.py", 1),
-        Action(Kind.BACKSPACE, "a.py", 0, TextEdit(0, 1, "")),
-        Action(Kind.UNDO, "a.py", 0, TextEdit(0, 1, "")),
-        Action(Kind.TYPE, "b.py", 1, TextEdit(0, 0, "n")),
+        Action(ActionKind.PAUSE, "a.py", 1),
+        Action(ActionKind.BACKSPACE, "a.py", 0, TextEdit(0, 1, "")),
+        Action(ActionKind.UNDO, "a.py", 0, TextEdit(0, 1, "")),
+        Action(ActionKind.TYPE, "b.py", 1, TextEdit(0, 0, "n")),
     ],
 )
 def test_only_plain_keys_are_stood_for(between):
@@ -139,9 +139,9 @@ def test_a_refused_offer_is_typed_through(monkeypatch):
     typist.next(None)
     typist.next(TextEdit(1, 1, "ame"))
     monkeypatch.setattr(acceptance, "ACCEPTED", 1.0)
-    assert typist.next(TextEdit(2, 2, "me = value")).kind is Kind.TYPE  # the last key but one
-    assert typist.next(TextEdit(3, 3, "e = value")).kind is Kind.TYPE
-    assert typist.next(TextEdit(4, 4, " = value")).kind is Kind.ACCEPT
+    assert typist.next(TextEdit(2, 2, "me = value")).kind is ActionKind.TYPE  # the last key but one
+    assert typist.next(TextEdit(3, 3, "e = value")).kind is ActionKind.TYPE
+    assert typist.next(TextEdit(4, 4, " = value")).kind is ActionKind.ACCEPT
 
 
 def test_a_seed_makes_one_choice():

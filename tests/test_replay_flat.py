@@ -12,7 +12,7 @@ from test_traces import SOURCES
 from tiny_model import ours as tokenizer
 
 from benchmarks.replay import flat as flat_module
-from benchmarks.replay.actions import Buffer, Kind
+from benchmarks.replay.actions import ActionKind, Buffer
 from benchmarks.replay.flat import Flat, around, draw, main, measured, ratios, summed
 from benchmarks.replay.keyboard import typed
 from benchmarks.replay.player import PlayError
@@ -47,7 +47,7 @@ def plain_keys():
 
 def test_the_keys_are_typing_alone():
     kinds = [action.kind for action in plain_keys()]
-    assert set(kinds) <= {Kind.TYPE, Kind.BACKSPACE}
+    assert set(kinds) <= {ActionKind.TYPE, ActionKind.BACKSPACE}
     assert len(kinds) >= len("value = f(1)")
 
 

@@ -333,3 +333,16 @@ def test_the_server_ends_when_the_client_process_dies():
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         client.connection.process.wait(30)
+
+
+def test_who_is_not_ready_yet_gets_an_error_and_may_still_leave():
+    params = {"processId": None, "rootUri": None, "capabilities": {}}
+    at = {"textDocument": {"uri": name("hasty")}, "position": {"line": 0, "character": 0}}
+    with Client(Connection(COMMAND)) as client:
+        client.connection.request("initialize", params).result()
+        client.open(name("hasty"), "python", LOOP)  # and is heard of nowhere
+        with pytest.raises(RefusedError, match="ServerNotInitialized"):
+            client.connection.request(
+                "textDocument/inlineCompletion", {**at, "context": {"triggerKind": 1}}
+            ).result()
+        assert client.shutdown() == 0

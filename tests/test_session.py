@@ -79,7 +79,7 @@ def test_what_is_typed_through_needs_no_second_writing():
             assert await shown(session, "x = foo(█)") == "a)"  # the editor closed the bracket
             assert await shown(session, "x = foo(a█)") == ")"
             assert len(completer.asked) == 1
-            await session.held()  # whatever the model was asked before has ended
+            await session.engine.held()  # whatever the model was asked before has ended
             assert sorted(cost.source for cost in reports) == ["model", *["typed"] * 3]
             assert {cost.uri for cost in reports} == {"a"}
 
@@ -95,7 +95,7 @@ def test_who_comes_back_is_answered_by_what_was_written_there():
             assert await shown(session, "x = z█") == "x1"
             assert await shown(session, "x = █") == "x1"  # undone
             assert await shown(session, "y = y█", uri="b") == "1"  # typed on, in the other file
-            await session.held()  # whatever the model was asked before has ended
+            await session.engine.held()  # whatever the model was asked before has ended
             assert sorted(cost.source for cost in costs) == ["model"] * 3 + ["typed"] * 2
 
     run(test())

@@ -9,6 +9,7 @@ from paced import (
     PATIENCE_S,
     Paced,
     ask,
+    close,
     request,
     run,
     scripted,
@@ -20,6 +21,7 @@ from paced import (
 )
 from stateline.lsp_server.edit.settings import Settings
 from stateline.lsp_server.suggestions import session as module
+from stateline.lsp_server.suggestions.engine_thread import EngineThread
 from stateline.lsp_server.suggestions.session import Session
 from stateline.model.completer import Piece, Scripted
 
@@ -80,7 +82,7 @@ def test_what_a_cancelled_request_had_written_to_the_end_stays(monkeypatch):
             # All is written, and the thread is idle again, before the loop gets to the cancelling.
             paced.let(2)
             task.cancel()
-            session._thread.submit(lambda: None).result(PATIENCE_S)
+            session.engine._pool.submit(lambda: None).result(PATIENCE_S)
             await asyncio.gather(task, return_exceptions=True)
             await asyncio.sleep(0)
             assert await shown(session, "x = fo█") == "o"
@@ -106,8 +108,8 @@ def test_requests_made_while_loading_are_answered_after():
             return [Piece("foo\n", 1.0)]
 
         completer = Scripted(script)
-        session = Session(load, Settings())
-        loading = asyncio.ensure_future(session.load())
+        session = Session(EngineThread(load), Settings())
+        loading = asyncio.ensure_future(session.engine.load())
         older, newest = ask(session, "x = █"), ask(session, "y = █")
         assert await older == ()
         may_load.set()
@@ -115,18 +117,19 @@ def test_requests_made_while_loading_are_answered_after():
         assert asked.wait(PATIENCE_S)
         assert await text_of(newest) == "foo"
         await loading
-        session.close()
+        close(session)
 
     run(test())
 
 
 def test_a_request_made_right_after_loading_began_is_answered():
     async def test():
-        session = Session(lambda: Scripted(lambda _: [Piece("1\n", 1.0)]), Settings())
-        loading = session.load()  # not awaited, as in the server
-        assert (await session.suggest(request("x = █")))[0].text == "1"
+        completer = Scripted(lambda _: [Piece("1\n", 1.0)])
+        session = Session(EngineThread(lambda: completer), Settings())
+        loading = session.engine.load()  # not awaited, as in the server
+        assert await shown(session, "x = █") == "1"
         await loading
-        session.close()
+        close(session)
 
     run(test())
 
@@ -136,13 +139,13 @@ def test_a_model_that_does_not_load_says_why_and_suggests_nothing():
         def load():
             raise OSError("no such folder")
 
-        session = Session(load, Settings())
+        session = Session(EngineThread(load), Settings())
         early = ask(session, "x = █")
         with pytest.raises(OSError, match="no such folder"):
-            await session.load()
+            await session.engine.load()
         assert await early == ()
         assert await shown(session, "x = █") is None
-        session.close()
+        close(session)
 
     run(test())
 
@@ -189,12 +192,12 @@ def test_closing_answers_who_waits_and_all_who_come_later():
         async with serving(paced) as session:
             task = ask(session, "x = █")
             await paced.waits()
-            session.close()
+            close(session)
             assert await task == ()  # though the completer has not moved
             assert paced.stops[0].is_set()
             assert await shown(session, "y = █") is None
             session.read_ahead(request("z = █").context)
-            session.close()
+            close(session)
 
     run(test())
 
@@ -203,11 +206,12 @@ def test_closing_while_loading_waits_for_nothing(caplog):
     may_load = threading.Event()
 
     async def test():
-        session = Session(lambda: may_load.wait(PATIENCE_S) and scripted("foo\n"), Settings())
-        loading = asyncio.ensure_future(session.load())
+        engine = EngineThread(lambda: may_load.wait(PATIENCE_S) and scripted("foo\n"))
+        session = Session(engine, Settings())
+        loading = asyncio.ensure_future(session.engine.load())
         task = ask(session, "x = █")
         await asyncio.sleep(0)
-        session.close()
+        close(session)
         assert await task == ()
         assert not loading.done()
 
@@ -218,9 +222,9 @@ def test_closing_while_loading_waits_for_nothing(caplog):
 
 def test_a_session_that_is_closed_before_it_loads_loads_nothing():
     async def test():
-        session = Session(lambda: pytest.fail("loaded"), Settings())
-        session.close()
-        await session.load()
+        session = Session(EngineThread(lambda: pytest.fail("loaded")), Settings())
+        close(session)
+        await session.engine.load()
 
     run(test())
 
@@ -235,7 +239,7 @@ def test_nothing_is_read_ahead_after_closing(monkeypatch):
             task = ask(session, "x = █")
             session.read_ahead(request("y = █").context)
             await asyncio.sleep(0)
-            session.close()
+            close(session)
             assert await task == ()
             session.read_ahead(request("z = █").context)
             await turns()

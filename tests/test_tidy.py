@@ -159,18 +159,13 @@ def test_a_file_is_documented_well_named_and_finished(path: Path):
     assert unfinished(source) == []
 
 
-# What the workspace needs of the rules is written out beside it, under the rules' own name.
-NAMED_TWICE = {"Rules"}
-
-
 def test_no_two_public_types_share_a_name():
     sources = {
         path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
         for folder in (*PACKAGES, "benchmarks")
         for path in (ROOT / folder).rglob("*.py")
     }
-    shared = named_twice(sources)
-    assert {name: places for name, places in shared.items() if name not in NAMED_TWICE} == {}
+    assert named_twice(sources) == {}
 
 
 def named_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:

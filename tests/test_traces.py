@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stateline.lsp_server.client import typist
 from stateline.lsp_server.edit import documents
-from stateline.lsp_server.suggestions import generation, session, shape
+from stateline.lsp_server.suggestions import answer, ends, session, shape
 from wheels import make_wheel
 
 from benchmarks.replay import keyboard
 from benchmarks.replay import releases as releases_module
-from benchmarks.replay.actions import KEYSTROKES, NEAR_LINES, Action, Buffer, Kind, TextEdit
+from benchmarks.replay.actions import KEYSTROKES, NEAR_LINES, Action, ActionKind, Buffer, TextEdit
 from benchmarks.replay.keyboard import typed
 from benchmarks.replay.releases import ReleaseError, changes, language_id, texts
 from benchmarks.replay.traces import Change, hunks_of, shortened, trace
@@ -57,7 +57,7 @@ def test_all_actions_make_the_new_texts(pairs, seed):
 
 SOURCES = [
     Path(module.__file__).read_text(encoding="utf-8")
-    for module in (documents, generation, session, shape, typist)
+    for module in (documents, answer, ends, session, shape, typist)
 ]
 REAL = [Change(f"{n}.py", old, new) for n, (old, new) in enumerate(pairwise(SOURCES))]
 
@@ -66,7 +66,9 @@ REAL = [Change(f"{n}.py", old, new) for n, (old, new) in enumerate(pairwise(SOUR
 def test_all_actions_make_the_new_texts_of_real_files(seed):
     actions, now = replayed(REAL, seed)
     assert now == {change.path: change.new for change in REAL}
-    assert {action.kind for action in actions} == set(Kind) - {Kind.ACCEPT}  # nobody offers here
+    assert {action.kind for action in actions} == set(ActionKind) - {
+        ActionKind.ACCEPT
+    }  # nobody offers here
 
 
 def test_a_seed_makes_one_trace():
@@ -78,11 +80,11 @@ def test_a_file_is_opened_first_and_closed_last():
     actions, _ = replayed(REAL, 0)
     for change in REAL:
         kinds = [action.kind for action in actions if action.path == change.path]
-        assert (kinds[0], kinds[-2:]) == (Kind.OPEN, [Kind.SAVE, Kind.CLOSE])
-        assert kinds.count(Kind.OPEN) == kinds.count(Kind.CLOSE) == 1
+        assert (kinds[0], kinds[-2:]) == (ActionKind.OPEN, [ActionKind.SAVE, ActionKind.CLOSE])
+        assert kinds.count(ActionKind.OPEN) == kinds.count(ActionKind.CLOSE) == 1
     for before, after in pairwise(actions):
         if before.path != after.path:
-            assert after.kind in (Kind.OPEN, Kind.SWITCH, Kind.SAVE)
+            assert after.kind in (ActionKind.OPEN, ActionKind.SWITCH, ActionKind.SAVE)
 
 
 def test_an_undo_brings_the_text_before_back():
@@ -92,7 +94,7 @@ def test_an_undo_brings_the_text_before_back():
             continue
         earlier[action.path].append(now[action.path])
         now[action.path] = action.edit.applied(now[action.path])
-        if action.kind is Kind.UNDO:
+        if action.kind is ActionKind.UNDO:
             undone += 1
             assert now[action.path] in earlier[action.path][-100:]
     assert undone > 5
@@ -104,9 +106,9 @@ def test_a_jump_is_far_and_a_move_is_near():
         path = action.path
         if action.edit is not None:
             now[path] = action.edit.applied(now[path])
-        elif action.kind in (Kind.JUMP, Kind.MOVE):
+        elif action.kind in (ActionKind.JUMP, ActionKind.MOVE):
             lines = now[path].count("\n", *sorted((cursor[path], action.cursor)))
-            assert (lines > NEAR_LINES) is (action.kind is Kind.JUMP)
+            assert (lines > NEAR_LINES) is (action.kind is ActionKind.JUMP)
         cursor[path] = action.cursor
 
 
@@ -116,7 +118,7 @@ def test_an_edit_elsewhere_leaves_the_cursor_at_its_text():
         path, before = action.path, now[action.path]
         if action.edit is not None:
             now[path] = action.edit.applied(before)
-        if action.kind is Kind.ELSEWHERE:
+        if action.kind is ActionKind.ELSEWHERE:
             seen += 1
             assert before[cursor[path] :][:20] == now[path][action.cursor :][:20]
             assert before.count("\n", *sorted((action.edit.start, cursor[path]))) > NEAR_LINES
@@ -224,7 +226,7 @@ def test_a_typo_is_taken_back_and_typed_again(monkeypatch):
     buffer = Buffer("a.py", "")
     kinds = Counter(action.kind for action in typed(buffer, "word", Random(1)))
     assert buffer.text == "word"
-    assert kinds[Kind.BACKSPACE] == kinds[Kind.RETYPE] == 4
+    assert kinds[ActionKind.BACKSPACE] == kinds[ActionKind.RETYPE] == 4
 
 
 def test_an_undone_word_is_typed_again(monkeypatch):
@@ -232,8 +234,8 @@ def test_an_undone_word_is_typed_again(monkeypatch):
     buffer = Buffer("a.py", "")
     said = [(each.kind, each.edit) for each in typed(buffer, "abc d", Random(1))]
     assert buffer.text == "abc d"
-    assert said[3] == (Kind.UNDO, TextEdit(0, 3, ""))
-    assert [kind for kind, _ in said[4:]] == [Kind.RETYPE] * 3 + [Kind.TYPE] * 2
+    assert said[3] == (ActionKind.UNDO, TextEdit(0, 3, ""))
+    assert [kind for kind, _ in said[4:]] == [ActionKind.RETYPE] * 3 + [ActionKind.TYPE] * 2
 
 
 def test_what_is_inserted_takes_the_place_of_what_the_editor_closed(monkeypatch):
@@ -242,7 +244,7 @@ def test_what_is_inserted_takes_the_place_of_what_the_editor_closed(monkeypatch)
     actions = typed(buffer, "f(argument_one)\n", Middle())
     assert [next(actions).edit.new for _ in range(2)] == ["f", "()"]
     always(monkeypatch, "INSERTED")
-    assert next(actions) == Action(Kind.INSERT, "a.py", 15, TextEdit(2, 3, "argument_one)"))
+    assert next(actions) == Action(ActionKind.INSERT, "a.py", 15, TextEdit(2, 3, "argument_one)"))
     assert [each.edit.new for each in actions] == ["\n"]
     assert buffer.text == "f(argument_one)\n\nbelow"
 
@@ -254,8 +256,8 @@ def test_what_is_inserted_leaves_the_brace_below_alone(monkeypatch):
     while buffer.text != "if x {\n    \n}\nbelow":
         next(actions)
     always(monkeypatch, "INSERTED")
-    assert next(actions) == Action(Kind.INSERT, "a.ts", 23, TextEdit(11, 11, "argument_one"))
-    assert next(actions) == Action(Kind.MOVE, "a.ts", 25)
+    assert next(actions) == Action(ActionKind.INSERT, "a.ts", 23, TextEdit(11, 11, "argument_one"))
+    assert next(actions) == Action(ActionKind.MOVE, "a.ts", 25)
     assert [each.edit.new for each in actions] == ["\n"]
     assert buffer.text == "if x {\n    argument_one\n}\n\nbelow"
 

@@ -4,15 +4,11 @@ import os
 import threading
 
 import pytest
-from stateline.lsp_server.access.rules import Rules as RealRules
-from stateline.lsp_server.workspace.workspace import (
-    LONG_PAUSE_S,
-    MAX_RECENT,
-    PAUSE_S,
-    TYPING_S,
-    Workspace,
-)
-from workspace_project import EVENTS, HUNGER, NOTHING, Project, Rules, write
+from stateline.lsp_server.access.rules import Rules, Verdict
+from stateline.lsp_server.workspace.recent import MAX_RECENT
+from stateline.lsp_server.workspace.survey import LONG_PAUSE_S, PAUSE_S, TYPING_S
+from stateline.lsp_server.workspace.workspace import Workspace
+from workspace_project import EVENTS, HUNGER, NOTHING, Project, write
 
 
 @pytest.fixture
@@ -20,9 +16,9 @@ def opened(tmp_path):
     """A project that is opened once its files are there."""
     projects = []
 
-    def open_project(files=(), how=EVENTS, root=tmp_path, rules=None):
+    def open_project(files=(), how=EVENTS, root=tmp_path):
         write(root, files)
-        projects.append(Project(root, how, rules))
+        projects.append(Project(root, how))
         return projects[-1].walked()
 
     yield open_project
@@ -60,9 +56,9 @@ def test_imports_and_recent_files_are_read_and_siblings_recalled(opened):
 
 def test_only_what_the_rules_leave_free_is_ever_selected(opened):
     project = opened({name: f"import b, c  # {name}\n" for name in ("a.py", "b.py", "c.py")})
-    write(project.root, {".refused": "b.py"})
-    project.workspace.notify([project.root / ".refused"])
-    project.until(lambda: "b.py" in project.workspace._rules.refused)
+    write(project.root, {".gitignore": "b.py"})
+    project.workspace.notify([project.root / ".gitignore"])
+    project.until(lambda: project.rules.verdict(project.root / "b.py") is Verdict.IGNORED)
     project.workspace.touch(project.root / "b.py")
     selection = project.select("a.py")
     assert [each.path for each in (*selection.read, *selection.recalled)] == ["c.py"]
@@ -78,7 +74,7 @@ def test_nothing_behind_a_link_out_of_the_free_is_selected(opened, tmp_path):
     (root / "way").symlink_to(tmp_path / "outside")
     (root / "here").symlink_to(root / "private")
     (root / "file.py").symlink_to(root / "private" / "d.py")
-    project = opened(root=root, rules=RealRules([root]))
+    project = opened(root=root)
     assert project.select("a.py") == NOTHING
     assert project.workspace.saved_text(root / "here" / "d.py") is None
 
@@ -117,23 +113,23 @@ def test_only_so_many_files_are_recent(opened):
 
 
 def test_the_walk_rests_while_somebody_types(tmp_path, monkeypatch):
-    workspace = Workspace([], Rules(tmp_path), lambda: None, lambda gone: None)
-    rests = []
-    monkeypatch.setattr(workspace._walk_due, "wait", lambda rest: rests.append(rest))
-    monkeypatch.setattr("stateline.lsp_server.workspace.workspace.time.monotonic", lambda: now)
+    workspace = Workspace(Rules([]), lambda: None, lambda gone: None)
+    survey, rests = workspace._survey, []
+    monkeypatch.setattr(survey._due, "wait", lambda rest: rests.append(rest))
+    monkeypatch.setattr("stateline.lsp_server.workspace.survey.time.monotonic", lambda: now)
     now = 100.0
-    assert workspace._pause()
+    assert survey._pause()
     workspace.touch(tmp_path / "a.py")
-    assert workspace._pause()
+    assert survey._pause()
     now += TYPING_S
-    assert workspace._pause()
+    assert survey._pause()
     assert rests == [PAUSE_S, LONG_PAUSE_S, PAUSE_S]
     workspace.close()
 
 
 def test_a_workspace_without_folders_is_empty_and_starts_nothing(tmp_path):
     before = threading.active_count()
-    workspace = Workspace([], Rules(tmp_path), lambda: None, lambda gone: None)
+    workspace = Workspace(Rules([]), lambda: None, lambda gone: None)
     assert workspace.select(tmp_path / "a.py", "import b\n", HUNGER, NOTHING) == NOTHING
     assert threading.active_count() <= before + 1
     workspace.close()

@@ -18,9 +18,9 @@ def opened(tmp_path):
     """A project that is opened once its files are there."""
     projects = []
 
-    def open_project(files=(), how=EVENTS, root=tmp_path, rules=None):
+    def open_project(files=(), how=EVENTS, root=tmp_path):
         write(root, files)
-        projects.append(Project(root, how, rules))
+        projects.append(Project(root, how))
         return projects[-1].walked()
 
     yield open_project
@@ -73,11 +73,11 @@ def test_an_atomic_save_is_a_change_and_nothing_is_gone(project):
 
 
 @pytest.mark.parametrize("how", [EVENTS, CLOCK], ids=["events", "clock"])
-def test_a_file_that_became_refused_is_gone(opened, how):
+def test_a_file_that_became_ignored_is_gone(opened, how):
     project = opened(how=how)
     selected(project, "b.py", "sub/c.py")
     assert project.workspace.saved_text(project.root / "a.py") == "x = 1\n"
-    write(project.root, {".refused": "sub a.py"})
+    write(project.root, {".gitignore": "sub\na.py\n"})
     project.until(lambda: len(project.gone) == 2)
     assert project.gone == {project.root / "a.py", project.root / "sub" / "c.py"}
     assert project.read("a.py") == ["b.py"]
@@ -87,17 +87,17 @@ def test_another_branch_makes_everything_be_looked_at(opened, tmp_path):
     write(tmp_path, {".git/HEAD": "ref: refs/heads/main\n", "unseen/old.py": "x = 1\n"})
     project = opened()
     selected(project, "b.py")
-    index = project.workspace._index
+    index = project.workspace._survey.index
     write(tmp_path, {".git/HEAD.lock": "ref: refs/heads/other\n", "fresh/thing.py": "x = 1\n"})
     os.replace(tmp_path / ".git" / "HEAD.lock", tmp_path / ".git" / "HEAD")
-    project.until(lambda: project.changes and project.workspace._index is not index)
-    assert project.workspace._index.with_tail(["thing"])
+    project.until(lambda: project.changes and project.workspace._survey.index is not index)
+    assert project.workspace._survey.index.with_tail(["thing"])
 
 
 def test_touching_head_without_a_change_is_nothing(opened, tmp_path):
     write(tmp_path, {".git/HEAD": "ref: refs/heads/main\n"})
     project = opened()
-    assert not project.workspace._turns_all(frozenset([str(tmp_path / ".git" / "HEAD")]))
+    assert not project.workspace._lookout._turns_all(frozenset([str(tmp_path / ".git" / "HEAD")]))
 
 
 def test_a_new_file_is_told(opened):
@@ -110,7 +110,7 @@ def test_a_new_file_is_told(opened):
 
 
 def test_files_held_since_before_are_answered_for(opened, tmp_path):
-    project = opened({"b.py": "x = 1\n", "c.py": "x = 1\n", ".refused": "c.py"})
+    project = opened({"b.py": "x = 1\n", "c.py": "x = 1\n", ".gitignore": "c.py"})
     outside = tmp_path.parent / "outside.py"
     files = [tmp_path / name for name in ("b.py", "c.py", "missing.py")]
     project.workspace.held([*files, outside])
@@ -136,5 +136,5 @@ def test_nobody_is_told_after_closing(opened):
     project.workspace.close()
     (project.root / "b.py").unlink()
     project.workspace.notify([project.root / "b.py"])
-    project.workspace._look(None)
+    project.workspace._lookout._look(None)
     assert (project.changes, project.gone) == (0, set())

@@ -3,18 +3,17 @@
 import json
 
 import pytest
-from stateline.lsp_server.access.rules import Rules
 from workspace_project import EVENTS, NOTHING, Project, write
 
 
 @pytest.fixture
 def opened(tmp_path):
-    """A project under the real rules, that is opened once its files are there."""
+    """A project that is opened once its files are there."""
     projects = []
 
     def open_project(files):
         write(tmp_path, files)
-        projects.append(Project(tmp_path, EVENTS, Rules([tmp_path])))
+        projects.append(Project(tmp_path, EVENTS))
         return projects[-1].walked()
 
     yield open_project
@@ -74,7 +73,7 @@ def test_installed_packages_are_neither_entered_nor_given(opened, tmp_path):
             ".gitignore": "dist\n",
         }
     )
-    index = project.workspace._index
+    index = project.workspace._survey.index
     assert (index.files, index.folders) == (2, 2)
     project.workspace.touch(tmp_path / "node_modules/p1/dist/deep/index.js")
     selection = project.select("src/a.ts")
@@ -98,7 +97,7 @@ def test_packages_of_the_workspace_are_known_by_name(opened):
 def test_another_configuration_leads_elsewhere(opened):
     project = opened({"a.ts": "import 'lib/b';\n", "one/b.ts": "x\n", "two/b.ts": "y\n"})
     file = project.root / "jsconfig.json"
-    assert project.workspace._matters(str(file))
+    assert project.workspace._lookout.matters(str(file))
     for folder in ("one", "two"):
         paths = {"lib/*": [f"./{folder}/*"]}
         file.write_text(json.dumps({"compilerOptions": {"paths": paths}}))

@@ -1,10 +1,12 @@
 """A workspace of real files for tests, and what it told."""
 
 import threading
+from functools import partial
 
-from stateline.lsp_server.access.rules import Verdict
-from stateline.lsp_server.workspace.watch import Pace
-from stateline.lsp_server.workspace.workspace import Selection, Workspace
+from stateline.lsp_server.access.rules import Rules
+from stateline.lsp_server.workspace.selection import Selection
+from stateline.lsp_server.workspace.watch import Pace, Watch
+from stateline.lsp_server.workspace.workspace import Workspace
 from stateline.model.completer import WorkspaceBudget
 from watchdog.observers import Observer
 
@@ -13,27 +15,6 @@ EVENTS = (Pace(quiet_s=0.05, burst_s=1.0, poll_s=3600, glance_s=3600), Observer)
 CLOCK = (Pace(quiet_s=0.05, burst_s=1.0, poll_s=0.05, glance_s=0.1), None)
 HUNGER = WorkspaceBudget(read_tokens=2000, recalled_tokens=8000, chars_per_token=1.0)
 NOTHING = Selection()
-
-
-class Rules:
-    """Refuses what is named in a `.refused` file at the root."""
-
-    def __init__(self, root):
-        self.file = root / ".refused"
-        self.refused = frozenset()
-        self.reload()
-
-    def verdict(self, path):
-        return Verdict.IGNORED if {path.name, path.parent.name} & self.refused else Verdict.FREE
-
-    def enters(self, folder):
-        return folder.name not in self.refused | {".git"}
-
-    def is_rule_file(self, path):
-        return path == self.file
-
-    def reload(self):
-        self.refused = frozenset(self.file.read_text().split() if self.file.exists() else ())
 
 
 class Silent:
@@ -46,18 +27,16 @@ class Silent:
 class Project:
     """A workspace with its folder, and what it told."""
 
-    def __init__(self, root, how=EVENTS, rules=None):
-        self.root = root
+    def __init__(self, root, how=EVENTS):
+        self.root, self.rules = root, Rules([root])
         self.told = threading.Condition()
         self.changes, self.gone = 0, set()
         pace, watcher = how
         self.workspace = Workspace(
-            [root],
-            rules or Rules(root),
+            self.rules,
             self._changed,
             self._gone,
-            pace=pace,
-            watcher=watcher or Silent,
+            partial(Watch, pace=pace, watcher=watcher or Silent),
         )
 
     def _changed(self):
@@ -75,7 +54,7 @@ class Project:
             assert self.told.wait_for(told, SOON_S)
 
     def walked(self):
-        self.until(lambda: self.workspace._index.complete and self.changes)
+        self.until(lambda: self.workspace._survey.index.complete and self.changes)
         return self
 
     def select(self, file, before=NOTHING, workspace_budget=HUNGER):

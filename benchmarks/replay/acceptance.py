@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 
-from .actions import Action, Form, Kind, TextEdit
+from .actions import Action, ActionKind, Form, TextEdit
 
 ACCEPTED = 0.5  # of the right offers; the others are typed through
 SHARES = (0.6, 0.2, 0.2)  # of Form's members, where all are right
 LEAST_KEYS = 3  # for fewer, pressing the key for it saves too little
 MOST_KEYS = 400  # looked ahead
-_PLAIN = frozenset({Kind.TYPE, Kind.RETYPE})
+_PLAIN = frozenset({ActionKind.TYPE, ActionKind.RETYPE})
 _WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
 _LINE = re.compile(r"\s*[^\n]*")
 
@@ -60,7 +60,7 @@ class Typist:
                 self._refused = keys
                 return None
             self._drop(keys)
-            return Action(Kind.ACCEPT, path, edit.start + len(edit.new), edit, form)
+            return Action(ActionKind.ACCEPT, path, edit.start + len(edit.new), edit, form)
         return None
 
     def _ahead(self) -> Iterator[Action]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 NEAR_LINES = 8  # the cursor moving further than this is a jump
 
 
-class Kind(StrEnum):
+class ActionKind(StrEnum):
     """What is told apart in the figures."""
 
     OPEN = "open"
@@ -41,13 +41,13 @@ class Form(StrEnum):
     WORD = "word"
 
 
-SILENT = frozenset({Kind.SAVE, Kind.CLOSE, Kind.PAUSE})
+SILENT = frozenset({ActionKind.SAVE, ActionKind.CLOSE, ActionKind.PAUSE})
 """After these no editor asks for a suggestion."""
 
 KEYSTROKES = frozenset(
     {
-        *(Kind.TYPE, Kind.RETYPE, Kind.BACKSPACE, Kind.DELETE),
-        *(Kind.PASTE, Kind.UNDO, Kind.ACCEPT, Kind.INSERT),
+        *(ActionKind.TYPE, ActionKind.RETYPE, ActionKind.BACKSPACE, ActionKind.DELETE),
+        *(ActionKind.PASTE, ActionKind.UNDO, ActionKind.ACCEPT, ActionKind.INSERT),
     }
 )
 """Each of these is one press of a key, or of two together."""
@@ -74,7 +74,7 @@ class TextEdit:
 class Action:
     """One thing done in one file, and where the cursor stands after it."""
 
-    kind: Kind
+    kind: ActionKind
     path: str
     cursor: int
     edit: TextEdit | None = None
@@ -94,13 +94,13 @@ class Buffer:
         self.text = text
         self.cursor = 0
 
-    def edited(self, kind: Kind, edit: TextEdit, cursor: int | None = None) -> Action:
+    def edited(self, kind: ActionKind, edit: TextEdit, cursor: int | None = None) -> Action:
         """Make an edit; the cursor then stands behind what is new, or where it is told to."""
         self.text = edit.applied(self.text)
         self.cursor = edit.start + len(edit.new) if cursor is None else cursor
         return Action(kind, self.path, self.cursor, edit)
 
-    def plain(self, kind: Kind) -> Action:
+    def plain(self, kind: ActionKind) -> Action:
         """An action that changes nothing here."""
         return Action(kind, self.path, self.cursor)
 
@@ -110,7 +110,7 @@ class Buffer:
             return []
         far = self.lines_to(offset) > NEAR_LINES
         self.cursor = offset
-        return [self.plain(Kind.JUMP if far else Kind.MOVE)]
+        return [self.plain(ActionKind.JUMP if far else ActionKind.MOVE)]
 
     def lines_to(self, offset: int) -> int:
         """How many lines lie between the cursor and an offset."""

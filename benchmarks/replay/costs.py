@@ -14,7 +14,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .actions import KEYSTROKES, Kind
+from .actions import KEYSTROKES, ActionKind
 from .player import Played, Step, UsageMessage
 
 
@@ -22,7 +22,7 @@ from .player import Played, Step, UsageMessage
 class QuestionCost:
     """One question, and what was read for it."""
 
-    kind: Kind
+    kind: ActionKind
     answer_ms: float | None  # None: not timed
     source: str  # model, typed (from what was already written), or nothing if never reported
     tokens_waiting: int = 0
@@ -56,7 +56,7 @@ def outcome(played: Played) -> Outcome:
         sum(step.kind in KEYSTROKES for step in played.steps),
         played.cpu_s,
         Counter(action.form.value for action in played.actions if action.form),
-        sum(step.kind is Kind.PAUSE for step in played.steps),
+        sum(step.kind is ActionKind.PAUSE for step in played.steps),
         sum(not step.over for step in played.steps),
         played.resident_bytes,
     )

@@ -28,7 +28,7 @@ from stateline.model.folder.files import tokenizer_path
 from stateline.model.tokens.tokenizer import Tokenizer
 from stateline.model.training.corpus.sources import CorpusError
 
-from .actions import Action, Buffer, Kind
+from .actions import Action, ActionKind, Buffer
 from .costs import QuestionCost, costs
 from .engines import served
 from .keyboard import typed
@@ -169,11 +169,11 @@ def measured(
     raised = {**budgets, "reportUsage": True, **options}
     with serving(command, raised, workspace) as (client, root):
         player = Player(client, root, workspace)
-        player.step(buffer.plain(Kind.OPEN))
+        player.step(buffer.plain(ActionKind.OPEN))
         above = _all_read(client, size if len(workspace) > 1 else 0)
         first = len(client.connection.received)
         steps = [player.step(action) for action in typed(buffer, written, _Steady()) if action.edit]
-        player.step(Action(Kind.PAUSE, "", 0))  # so that the last cost is reported
+        player.step(Action(ActionKind.PAUSE, "", 0))  # so that the last cost is reported
         found = costs(steps, usages(client.connection, first))
     return Round(above, tuple(found))
 

@@ -22,7 +22,7 @@ from stateline.lsp_server.client.typist import (
 )
 from stateline.model.languages import PYTHON, language_of_path
 
-from .actions import Action, Buffer, Kind, TextEdit
+from .actions import Action, ActionKind, Buffer, TextEdit
 
 # Per key, where it is possible.
 TYPO, INSERTED, UNDONE_WORD = 0.03, 0.03, 0.04
@@ -70,11 +70,11 @@ def typed(buffer: Buffer, text: str, chance: Random) -> Iterator[Action]:
     while now.draft.left:
         if _undoes(now, chance):
             now = _with_word_undone(now)
-            yield buffer.edited(Kind.UNDO, TextEdit(len(now.draft.before), buffer.cursor, ""))
+            yield buffer.edited(ActionKind.UNDO, TextEdit(len(now.draft.before), buffer.cursor, ""))
         elif part := _inserted(now, chance):
             here, line_break, below = now.closers.partition("\n")
             yield buffer.edited(
-                Kind.INSERT, TextEdit(buffer.cursor, buffer.cursor + len(here), part)
+                ActionKind.INSERT, TextEdit(buffer.cursor, buffer.cursor + len(here), part)
             )
             now = _Typing(pressed(now.draft, accepting(part)), habits, line_break + below)
         elif brace := _below(now):
@@ -93,7 +93,7 @@ def typed(buffer: Buffer, text: str, chance: Random) -> Iterator[Action]:
             now, action = _pressed(buffer, now, key)
             yield action
             if "\n" in key.inserts and chance.random() < PAUSE_AFTER_LINE:
-                yield buffer.plain(Kind.PAUSE)
+                yield buffer.plain(ActionKind.PAUSE)
     yield from _tidied(buffer, now)
 
 
@@ -105,8 +105,8 @@ def _pressed(buffer: Buffer, now: _Typing, key: Key) -> tuple[_Typing, Action]:
     else:
         added = _closer(new, now) or _parted(new, now)
         closers = added + closers
-    kind = Kind.RETYPE if now.retyping else Kind.TYPE
-    kind = kind if new else Kind.BACKSPACE
+    kind = ActionKind.RETYPE if now.retyping else ActionKind.TYPE
+    kind = kind if new else ActionKind.BACKSPACE
     action = buffer.edited(kind, TextEdit(start, end, new + added), start + len(new))
     run = now.run + 1 if new.isalpha() and not now.retyping else 0
     left = max(now.retyping - 1, 0) if new else now.retyping
@@ -145,7 +145,7 @@ def _closer(key: str, now: _Typing) -> str:
 
 def _without_closer(buffer: Buffer, now: _Typing) -> tuple[_Typing, Action]:
     """The Delete key, on what the editor closed and nobody wants."""
-    action = buffer.edited(Kind.BACKSPACE, TextEdit(buffer.cursor, buffer.cursor + 1, ""))
+    action = buffer.edited(ActionKind.BACKSPACE, TextEdit(buffer.cursor, buffer.cursor + 1, ""))
     return replace(now, closers=now.closers[1:], run=0), action
 
 
@@ -155,7 +155,9 @@ def _tidied(buffer: Buffer, now: _Typing) -> Iterator[Action]:
         now, action = _without_closer(buffer, now)
         yield action
     if surplus := len(now.draft.surplus):
-        yield buffer.edited(Kind.BACKSPACE, TextEdit(buffer.cursor - surplus, buffer.cursor, ""))
+        yield buffer.edited(
+            ActionKind.BACKSPACE, TextEdit(buffer.cursor - surplus, buffer.cursor, "")
+        )
 
 
 def _slip(now: _Typing, chance: Random) -> str:
@@ -170,9 +172,9 @@ def _slip(now: _Typing, chance: Random) -> str:
 
 def _slipped(buffer: Buffer, slip: str) -> Iterator[Action]:
     for letter in slip:
-        yield buffer.edited(Kind.TYPE, TextEdit(buffer.cursor, buffer.cursor, letter))
+        yield buffer.edited(ActionKind.TYPE, TextEdit(buffer.cursor, buffer.cursor, letter))
     for _ in slip:
-        yield buffer.edited(Kind.BACKSPACE, TextEdit(buffer.cursor - 1, buffer.cursor, ""))
+        yield buffer.edited(ActionKind.BACKSPACE, TextEdit(buffer.cursor - 1, buffer.cursor, ""))
 
 
 def _undoes(now: _Typing, chance: Random) -> bool:

@@ -24,7 +24,7 @@ from stateline.lsp_server.client.connection import Connection
 from stateline.lsp_server.commands.demo import STATUS, USAGE
 
 from .acceptance import Typist
-from .actions import Action, Kind, TextEdit
+from .actions import Action, ActionKind, TextEdit
 from .releases import language_id
 
 LOAD_DEADLINE_S, RUN_DEADLINE_S, PAUSE_DEADLINE_S = 300.0, 20.0, 120.0
@@ -39,7 +39,7 @@ class PlayError(Exception):
 class Step:
     """One action as it was played. `mark` counts what the server had said of its own accord."""
 
-    kind: Kind
+    kind: ActionKind
     mark: int
     asked: bool = False
     answer_ms: float = 0.0  # from before the edit is sent; of those that asked
@@ -90,7 +90,7 @@ def play(
         began_s = cpu_seconds(client.connection.process.pid)
         player = Player(client, root, texts)
         done = tuple(_done(player, Typist(actions, texts, chance)))
-        player.step(Action(Kind.PAUSE, "", 0))  # what the last action caused counts as well
+        player.step(Action(ActionKind.PAUSE, "", 0))  # what the last action caused counts as well
         ended_s = cpu_seconds(client.connection.process.pid)
         resident = resident_bytes(client.connection.process.pid)
     cpu_s = None if began_s is None or ended_s is None else ended_s - began_s
@@ -137,7 +137,7 @@ class Player:
     def step(self, action: Action) -> Step:
         """Do it, and wait for the answer or, in a pause, for the reading to be over."""
         mark, began_s = len(self._client.connection.received), time.perf_counter()
-        if action.kind is Kind.PAUSE:
+        if action.kind is ActionKind.PAUSE:
             return Step(action.kind, mark, over=self._paused())
         uri = (self._root / action.path).as_uri()
         self._told(action, uri)
@@ -162,12 +162,12 @@ class Player:
     def _told(self, action: Action, uri: str) -> None:
         """Everything but the question."""
         client, named = self._client, {"textDocument": {"uri": uri}}
-        if action.kind is Kind.OPEN:
+        if action.kind is ActionKind.OPEN:
             client.open(uri, language_id(action.path), self._texts[action.path])
-        elif action.kind is Kind.SAVE:
+        elif action.kind is ActionKind.SAVE:
             _write(self._root / action.path, client.text(uri))
             client.connection.notify("textDocument/didSave", named)
-        elif action.kind is Kind.CLOSE:
+        elif action.kind is ActionKind.CLOSE:
             client.connection.notify("textDocument/didClose", named)
         elif action.edit is not None:
             client.change(uri, action.edit.start, action.edit.end, action.edit.new)

@@ -11,23 +11,23 @@ from dataclasses import dataclass, replace
 
 from stateline.lsp_server.client.tally import Spread
 
-from .actions import Kind
+from .actions import ActionKind
 from .costs import Outcome, QuestionCost, resident_mib
 
 OURS, PEER = "stateline", "llama-server"
 JUMP_P95_MS, CPU_S_PER_1000_KEYS, RESIDENT_MIB = 100.0, 30.0, 200.0
-_TYPING = frozenset({Kind.TYPE, Kind.RETYPE})
-_JUMP, _SWITCH = frozenset({Kind.JUMP}), frozenset({Kind.SWITCH})
-LIMITS: Mapping[str, tuple[frozenset[Kind], int, int]] = {
+_TYPING = frozenset({ActionKind.TYPE, ActionKind.RETYPE})
+_JUMP, _SWITCH = frozenset({ActionKind.JUMP}), frozenset({ActionKind.SWITCH})
+LIMITS: Mapping[str, tuple[frozenset[ActionKind], int, int]] = {
     "typing": (_TYPING, 6, 16),
-    "backspace and undo": (frozenset({Kind.BACKSPACE, Kind.UNDO}), 16, 64),
-    "after accepting": (frozenset({Kind.ACCEPT}), 6, 16),
+    "backspace and undo": (frozenset({ActionKind.BACKSPACE, ActionKind.UNDO}), 16, 64),
+    "after accepting": (frozenset({ActionKind.ACCEPT}), 6, 16),
     "a jump": (_JUMP, 400, 1024),
     "a switch": (_SWITCH, 400, 1024),
 }
 """What is done, and the most tokens at the median and at p95."""
 
-TIMES_FEWER: Mapping[str, tuple[frozenset[Kind], int]] = {
+TIMES_FEWER: Mapping[str, tuple[frozenset[ActionKind], int]] = {
     "a jump": (_JUMP, 10),
     "a switch": (_SWITCH, 10),
     "typing": (_TYPING, 1),
@@ -111,7 +111,7 @@ def _cheaper(ours: float | None, theirs: float | None) -> TargetVerdict:
     return TargetVerdict(f"{told}; fewer", ours < theirs)
 
 
-def _waited(outcomes: Iterable[Outcome], kinds: frozenset[Kind]) -> list[int]:
+def _waited(outcomes: Iterable[Outcome], kinds: frozenset[ActionKind]) -> list[int]:
     costs: Iterable[QuestionCost] = (cost for outcome in outcomes for cost in outcome.costs)
     return [cost.tokens_waiting for cost in costs if cost.kind in kinds and cost.source == "model"]
 

@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from itertools import chain
 from random import Random
 
-from .actions import KEYSTROKES, NEAR_LINES, Action, Buffer, Kind, TextEdit
+from .actions import KEYSTROKES, NEAR_LINES, Action, ActionKind, Buffer, TextEdit
 from .keyboard import typed
 
 # How often, after a hunk or where it says.
@@ -47,17 +47,17 @@ def trace(changes: Iterable[Change], chance: Random) -> Iterator[Action]:
         if at is None or not at.hunks or chance.random() < CHANGE_FILE:
             came_from, at = at, _chosen(waiting, opened, at, chance)
             if at is not came_from:
-                yield from at.shown(Kind.SWITCH if at in opened else Kind.OPEN)
+                yield from at.shown(ActionKind.SWITCH if at in opened else ActionKind.OPEN)
             if at in waiting:
                 waiting.remove(at)
                 opened.append(at)
         yield from at.worked()
         others = [work for work in opened if work is not at]
         if others and chance.random() < LOOK_UP:
-            yield from chance.choice(others).shown(Kind.SWITCH)
-            yield from at.shown(Kind.SWITCH)
+            yield from chance.choice(others).shown(ActionKind.SWITCH)
+            yield from at.shown(ActionKind.SWITCH)
     for work in opened:
-        yield from (work.buffer.plain(kind) for kind in (Kind.SAVE, Kind.CLOSE))
+        yield from (work.buffer.plain(kind) for kind in (ActionKind.SAVE, ActionKind.CLOSE))
 
 
 def shortened(actions: Iterable[Action], keystrokes: int) -> Iterator[Action]:
@@ -106,10 +106,10 @@ class _Work:
         # One opens a file from somewhere that names the place.
         self.buffer.cursor = chance.choice(self.hunks).start
 
-    def shown(self, kind: Kind) -> Iterator[Action]:
+    def shown(self, kind: ActionKind) -> Iterator[Action]:
         """Bring the file up, by opening it or by switching to it."""
         yield self.buffer.plain(kind)
-        yield from self._maybe(PAUSE, Kind.PAUSE)
+        yield from self._maybe(PAUSE, ActionKind.PAUSE)
 
     def worked(self) -> Iterator[Action]:
         """Make one hunk, and what comes with it."""
@@ -119,10 +119,10 @@ class _Work:
         if self._chance.random() < ELSEWHERE:
             yield from self._made_elsewhere()
         if self._chance.random() < SAVE:
-            yield self.buffer.plain(Kind.SAVE)
-            yield from self._maybe(PAUSE, Kind.PAUSE)
+            yield self.buffer.plain(ActionKind.SAVE)
+            yield from self._maybe(PAUSE, ActionKind.PAUSE)
 
-    def _maybe(self, share: float, kind: Kind) -> Iterator[Action]:
+    def _maybe(self, share: float, kind: ActionKind) -> Iterator[Action]:
         if self._chance.random() < share:
             yield self.buffer.plain(kind)
 
@@ -153,15 +153,15 @@ class _Work:
     def _gone_to(self, offset: int) -> Iterator[Action]:
         for action in self.buffer.moved(offset):
             yield action
-            if action.kind is Kind.JUMP:
-                yield from self._maybe(PAUSE, Kind.PAUSE)
+            if action.kind is ActionKind.JUMP:
+                yield from self._maybe(PAUSE, ActionKind.PAUSE)
 
     def _removed(self, start: int, end: int) -> Iterator[Action]:
         if not _backspaced(self.buffer.text[start:end]):
-            yield self.buffer.edited(Kind.DELETE, TextEdit(start, end, ""))
+            yield self.buffer.edited(ActionKind.DELETE, TextEdit(start, end, ""))
         else:
             for at in range(end, start, -1):
-                yield self.buffer.edited(Kind.BACKSPACE, TextEdit(at - 1, at, ""))
+                yield self.buffer.edited(ActionKind.BACKSPACE, TextEdit(at - 1, at, ""))
 
     def _written(self, new: str) -> Iterator[Action]:
         """Type it, paste some of its parts, and all that is left where it is long."""
@@ -173,7 +173,7 @@ class _Work:
             done += size
             if beyond or ("\n" in part and self._chance.random() < PASTED):
                 yield self.buffer.edited(
-                    Kind.PASTE, TextEdit(self.buffer.cursor, self.buffer.cursor, part)
+                    ActionKind.PASTE, TextEdit(self.buffer.cursor, self.buffer.cursor, part)
                 )
             else:
                 yield from typed(self.buffer, part, self._chance)
@@ -187,13 +187,13 @@ class _Work:
             return
         kind, edit = self._chance.choice(
             (
-                (Kind.DELETE, TextEdit(start, start + len(block), "")),
-                (Kind.PASTE, TextEdit(start, start, block)),
+                (ActionKind.DELETE, TextEdit(start, start + len(block), "")),
+                (ActionKind.PASTE, TextEdit(start, start, block)),
             )
         )
         back = edit.undone(buffer.text)
         yield buffer.edited(kind, edit)
-        yield buffer.edited(Kind.UNDO, back, cursor)
+        yield buffer.edited(ActionKind.UNDO, back, cursor)
 
     def _made_elsewhere(self) -> Iterator[Action]:
         """A hunk far from the cursor, at once, as a tool makes it; the cursor stays at its text."""
@@ -204,7 +204,7 @@ class _Work:
         edit = self.hunks[index := self._chance.choice(far)]
         shift = len(edit.new) - (edit.end - edit.start)
         cursor = buffer.cursor + (shift if edit.end <= buffer.cursor else 0)
-        yield buffer.edited(Kind.ELSEWHERE, edit, cursor)
+        yield buffer.edited(ActionKind.ELSEWHERE, edit, cursor)
         self._taken(index, shift)
 
 

@@ -65,7 +65,7 @@ def _excludes_file(config: str) -> str | None:
 
 def repository_excludes(folder: Path) -> Path | None:
     """A repository's info/exclude, given its top folder; None if the folder is no such thing."""
-    own = _own(str(folder))
+    own = _own(folder)
     if own is None:
         return None
     # A worktree shares these with the repository that it is one of.
@@ -73,26 +73,37 @@ def repository_excludes(folder: Path) -> Path | None:
     return Path(own, common, "info", "exclude")
 
 
-def repository_of(root: str) -> Repository | None:
+def is_top(folder: Path) -> bool:
+    """Whether a repository begins here, even one that cannot be read."""
+    return os.path.exists(folder / ".git")
+
+
+def top_of(folder: Path) -> Path | None:
+    """The top folder of the repository that a folder stands in; None if it stands in none."""
+    return next((each for each in (folder, *folder.parents) if is_top(each)), None)
+
+
+def repository_of(root: Path) -> Repository | None:
     """The repository that a folder stands in, as far as it can be read."""
-    folders = [root]
-    while True:
-        top = folders[-1]
-        own = _own(top)
-        if own and os.path.isfile(head := os.path.join(own, "HEAD")):
-            return Repository(head, (own, os.path.join(own, "info"), *folders))
-        if own or (above := os.path.dirname(top)) == top:
-            return None
-        folders.append(above)
+    top = top_of(root)
+    if top is None or (own := _own(top)) is None:
+        return None
+    head = os.path.join(own, "HEAD")
+    if not os.path.isfile(head):
+        return None
+    inside = [str(each) for each in (root, *root.parents) if each.is_relative_to(top)]
+    return Repository(head, (own, os.path.join(own, "info"), *inside))
 
 
-def _own(top: str) -> str | None:
+def _own(top: Path) -> str | None:
     """Git's own folder of a repository, given its top folder; None if that is no such thing."""
+    if not is_top(top):
+        return None
     own = os.path.join(top, ".git")
     if os.path.isfile(own):  # of a worktree or a submodule: it says where the folder is
         named = read_line(own).removeprefix("gitdir:").strip()
         return os.path.normpath(os.path.join(top, named)) if named else own
-    return own if os.path.exists(own) else None
+    return own
 
 
 def read_line(path: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
-from .git import repository_excludes, user_excludes
+from .git import is_top, repository_excludes, top_of, user_excludes
 from .gitignore import PatternFile, parse
 from .secret_names import is_secret_file, is_secret_folder
 from .texts import FOLLOWING, plain_bytes
@@ -67,11 +67,11 @@ class _Folder:
 
 
 class Rules:
-    """The rules of a workspace. `exclude` holds patterns in the manner of .gitignore."""
+    """The rules of some workspace folders. `exclude` holds patterns in the manner of .gitignore."""
 
     def __init__(self, roots: Sequence[Path], exclude: Sequence[str] = ()) -> None:
-        self._roots, self._exclude = tuple(roots), tuple(exclude)
-        self._judge = _Judge(self._roots, self._exclude)
+        self.roots, self._exclude = tuple(roots), tuple(exclude)
+        self._judge = _Judge(self.roots, self._exclude)
 
     def verdict(self, path: Path) -> Verdict:
         """What may be done with a file; it need not exist. Tens of microseconds."""
@@ -105,7 +105,7 @@ class Rules:
 
     def reload(self) -> None:
         """Forget every rule file that was read."""
-        self._judge = _Judge(self._roots, self._exclude)
+        self._judge = _Judge(self.roots, self._exclude)
 
 
 class _Judge:
@@ -115,7 +115,7 @@ class _Judge:
         self._real_roots = {
             Path(os.path.abspath(root)): Path(os.path.realpath(root)) for root in roots
         }
-        self._tops = {real: _repository_of(real) for real in self._real_roots.values()}
+        self._tops = {real: top_of(real) or real for real in self._real_roots.values()}
         self._settings = parse(_SETTINGS, "\n".join(exclude))
         self.user_excludes = user_excludes()
         self._folders: dict[Path, _Folder] = {}
@@ -205,7 +205,7 @@ class _Judge:
         if judgement.verdict is Verdict.EXCLUDED:
             return _Folder(_prefix(path), judgement)
         # A repository within another one has nothing but its own rules.
-        git = self._fresh(path) if (path / ".git").exists() else above.git
+        git = self._fresh(path) if is_top(path) else above.git
         own, ours = _read(path / GIT_RULES), _read(path / OUR_RULES)
         settings = self._settings if path in self._tops else None
         return _Folder(
@@ -259,11 +259,6 @@ def _with(stack: _Stack, folder: Path, rules: PatternFile | None) -> _Stack:
 def _prefix(folder: Path) -> str:
     """What the paths of all that lies in a folder begin with."""
     return folder.as_posix().rstrip("/") + "/"
-
-
-def _repository_of(root: Path) -> Path:
-    """The top of the repository that a folder lies in, or the folder if it lies in none."""
-    return next((path for path in (root, *root.parents) if (path / ".git").exists()), root)
 
 
 def _read(path: Path) -> PatternFile | None:

@@ -19,8 +19,10 @@ from ..edit.documents import Snapshot
 from ..edit.positions import LineIndex
 from ..edit.requests import CompletionRequest, Trigger
 from ..edit.settings import Settings
-from ..suggestions.generation import Generation, answer
+from ..suggestions.answer import answer
+from ..suggestions.generation import Generation
 from ..suggestions.session import BLOCK_TOKENS
+from ..suggestions.stopping import Enough
 
 _PLACE = re.compile(r"(.+):(\d+):(\d+)")
 MAX_FILE_BYTES = 64 << 20
@@ -37,17 +39,16 @@ def complete_at(place: str, model: Path | None) -> dict[str, Any]:
         completer = open_completer(model)
     except ModelFolderError as error:
         raise PlaceError(str(error)) from None
-    manner = Settings().manner(request.context.language, completer.profile)
-    generation = Generation(request.context, request)
+    context, trigger = request.context, request.trigger
+    manner = Settings().manner(context.language, completer.profile)
+    generation, enough = Generation(context, request), Enough(context, trigger, manner)
     sampling = Sampling(max_tokens=BLOCK_TOKENS)
-    for piece in completer.complete(request.context, sampling, generation.stop):
+    for piece in completer.complete(context, sampling, generation.stop):
+        if isinstance(piece, Piece) and enough.after(piece):
+            generation.stop.set()
         generation.add(piece)
-        if isinstance(piece, Piece):
-            now = answer(generation, request.context, Trigger.INVOKED, manner)
-            if now.ready:
-                generation.stop.set()
     generation.finish()
-    suggestion = answer(generation, request.context, Trigger.INVOKED, manner).suggestion
+    suggestion = answer(generation, context, trigger, manner).suggestion
     return {
         "text": suggestion.text if suggestion else "",
         "overwrites": suggestion.overwrites if suggestion else 0,

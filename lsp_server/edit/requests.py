@@ -1,6 +1,6 @@
 """A request for a completion, and the answer to it, as values.
 
-Owns `CompletionRequest`, `Suggestion`, `Cost` and how a request becomes a model's `Context`. Knows
+Owns `CompletionRequest`, `Suggested`, `Cost` and how a request becomes a model's `Context`. Knows
 nothing of how either travels. Offsets are code points of the snapshot's text.
 """
 
@@ -65,7 +65,15 @@ class Suggestion:
     confidence: float
 
 
-Suggestions = tuple[Suggestion, ...]  # different ones, best first
+@dataclass(frozen=True)
+class Suggested:
+    """What there is for a request: different suggestions, the best first.
+
+    While they are written, the best one alone, as far as it has come.
+    """
+
+    suggestions: tuple[Suggestion, ...] = ()
+    final: bool = True  # this is the answer
 
 
 def _line_feeds(text: str) -> str:

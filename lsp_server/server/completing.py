@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from ..edit.documents import UnknownDocument
 from ..edit.positions import code_points_within
-from ..edit.requests import CompletionRequest, Suggestion, Trigger
-from .host import StatelineServer
+from ..edit.requests import CompletionRequest, Suggested, Suggestion, Trigger
 from .items import Insertion, inline_item, insertion, plain_item
 from .messages import (
     DID_ACCEPT,
@@ -27,6 +26,10 @@ from .messages import (
     ShownParams,
     StreamParams,
 )
+from .status import Kind
+
+if TYPE_CHECKING:
+    from .language_server import StatelineServer
 
 logger = logging.getLogger(__name__)
 
@@ -42,25 +45,21 @@ def _answer(server: StatelineServer) -> None:
     async def inline_completion(
         params: types.InlineCompletionParams,
     ) -> types.InlineCompletionList | None:
-        return await _inline(server, params, None)
+        return await _inline(server, params)
 
     @server.feature(STREAM)
     async def stream(params: StreamParams) -> types.InlineCompletionList | None:
-        if (token := params.token) is None:
-            return await _inline(server, params.asked, None)
-
-        def grown(items: types.InlineCompletionList) -> None:
-            server.protocol.notify(types.PROGRESS, types.ProgressParams(token, items))
-
-        return await _inline(server, params.asked, grown)
+        return await _inline(server, params.asked, params.token)
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())
     async def completion(params: types.CompletionParams) -> types.CompletionList | None:
         asked = _Asked.of(server, params, Trigger.AUTOMATIC, None)
-        found = await asked.suggestions() if asked else []
-        if asked is None or not found:
+        if asked is None:
             return None
-        ((inserted, id_),) = found[:1]
+        made = [asked.made(now.suggestions) async for now in asked.suggested()]
+        if not made or not made[-1]:
+            return None
+        inserted, id_ = made[-1][0]
         item = plain_item(asked.request, inserted, server.protocol.encoding, id_)
         return types.CompletionList(True, [item])
 
@@ -69,7 +68,7 @@ def _listen(server: StatelineServer) -> None:
     @server.feature(DID_SHOW)
     def did_show(params: ShownParams) -> None:
         if id_ := _id(params.item):
-            server.offers.shown(id_)
+            server.host.offers.shown(id_)
 
     @server.feature(DID_PARTIALLY_ACCEPT)
     def did_partially_accept(params: AcceptedParams) -> None:
@@ -77,45 +76,41 @@ def _listen(server: StatelineServer) -> None:
             text = params.item.insert_text
             text = text if isinstance(text, str) else text.value
             characters = code_points_within(text, params.accepted_length, "utf-16")
-            server.offers.accepted(id_, text, characters)
+            server.host.offers.accepted(id_, text, characters)
 
     @server.command(DID_ACCEPT)
     def did_accept(id_: Any = None) -> None:
-        server.offers.accepted(str(id_))
+        server.host.offers.accepted(str(id_))
 
 
 async def _inline(
     server: StatelineServer,
     params: types.InlineCompletionParams,
-    grown: Callable[[types.InlineCompletionList], None] | None,
+    token: int | str | None = None,
 ) -> types.InlineCompletionList | None:
+    """The answer; with a token, the growing text is told under it."""
     trigger = Trigger(params.context.trigger_kind.value)
     asked = _Asked.of(server, params, trigger, params.context.selected_completion_info)
     if asked is None:
         return None
-    encoding = server.protocol.encoding
-    told = False
-
-    def listed(found: Sequence[tuple[Insertion, str]]) -> types.InlineCompletionList:
-        items = [inline_item(asked.request, inserted, encoding, id_) for inserted, id_ in found]
-        return types.InlineCompletionList(items)
-
-    def more(suggestion: Suggestion) -> None:
-        nonlocal told
-        if grown is not None and (found := asked.made([suggestion])):
+    protocol, told = server.protocol, False
+    answer = types.InlineCompletionList([])
+    async for now in asked.suggested(growing=token is not None):
+        made = asked.made(now.suggestions)
+        items = [inline_item(asked.request, each, protocol.encoding, id_) for each, id_ in made]
+        answer = types.InlineCompletionList(items)
+        if token is not None and items and not now.final:
             told = True
-            grown(listed(found))
-
-    found = await asked.suggestions(more if grown else None)
+            protocol.notify(types.PROGRESS, types.ProgressParams(token, answer))
     # Nothing after something takes that back: its end has shown that it was not fit to be shown.
-    return listed(found) if found or told else None
+    return answer if answer.items or told else None
 
 
 class _Asked:
     """One request on its way."""
 
     def __init__(self, server: StatelineServer, request: CompletionRequest) -> None:
-        self._server, self.request = server, request
+        self._host, self.request = server.host, request
         self._since_s: float | None = time.monotonic()
 
     @staticmethod
@@ -131,24 +126,22 @@ class _Asked:
             request = _extending(request, selected, server)
         return None if request is None else _Asked(server, request)
 
-    async def suggestions(
-        self, grown: Callable[[Suggestion], None] | None = None
-    ) -> list[tuple[Insertion, str]]:
-        session = self._server.session
-        if session is None or self._server.status.get("kind") == "Error":
-            return []
-        return self.made(await session.suggest(self.request, grown))
+    async def suggested(self, *, growing: bool = False) -> AsyncIterator[Suggested]:
+        """See `Session.suggest`; nothing at all where there is no model."""
+        if self._host.status.kind is not Kind.ERROR:
+            async for now in self._host.session.suggest(self.request, growing=growing):
+                yield now
 
     def made(self, suggestions: Sequence[Suggestion]) -> list[tuple[Insertion, str]]:
         """What each inserts, and its id."""
-        editor, at = self._server.editor, self.request.offset
+        editor, at = self._host.editor, self.request.offset
         inserted = [insertion(self.request, each, editor) for each in suggestions]
         found = [each for each in inserted if each is not None]
         rests = [each.text[at - each.start :] for each in found]
         if found and self._since_s is not None:  # only the first time counts
-            self._server.statistics.answered((time.monotonic() - self._since_s) * 1e3)
+            self._host.statistics.answered((time.monotonic() - self._since_s) * 1e3)
             self._since_s = None
-        ids = self._server.offers.made(self.request.snapshot, at, rests)
+        ids = self._host.offers.made(self.request.snapshot, at, rests)
         return list(zip(found, ids, strict=True))
 
 
@@ -162,7 +155,7 @@ def _request(
     except UnknownDocument as error:
         logger.warning("%s", error)
         return None
-    if not server.completes(snapshot):
+    if not server.host.completes(snapshot):
         return None
     position = params.position
     encoding = server.protocol.encoding

@@ -6,7 +6,6 @@ Owns which handlers there are, and those for a session's beginning and end. Thos
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from lsprotocol import types
@@ -15,13 +14,14 @@ from ...model import open_completer
 from ...model.completer import Completer
 from .completing import complete_with
 from .following import follow_with
-from .host import StatelineServer
+from .host import Host
+from .language_server import StatelineServer
 from .messages import RELOAD, STATISTICS
 
 
 def create_server() -> StatelineServer:
     """A server with all its handlers; it serves one client."""
-    server = StatelineServer(_opened)
+    server = StatelineServer()
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
@@ -29,7 +29,7 @@ def create_server() -> StatelineServer:
 
     @server.feature(types.INITIALIZED)
     def initialized(_: types.InitializedParams) -> None:
-        server.start_session()
+        server.begin(Host(server, server.greeting, server.statistics, _opened, server.spawn))
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def did_change_configuration(_: types.DidChangeConfigurationParams) -> None:
@@ -37,21 +37,17 @@ def create_server() -> StatelineServer:
 
     @server.command(RELOAD)
     def reload() -> None:
-        server.load()
+        server.host.loading.begin()
 
     @server.command(STATISTICS)
     async def statistics() -> dict[str, Any]:
         """What this session cost and was worth, and which states are held."""
-        held = await server.session.held() if server.session else {}
+        held = await server.host.engine.held()
         return {**server.statistics.as_json(), "held": held}
 
     @server.feature(types.SHUTDOWN)
     async def shutdown(_: Any) -> None:
-        server.save_statistics()
-        if server.session is not None:
-            server.session.close()
-        if server.project is not None:
-            await asyncio.to_thread(server.project.close)
+        await server.end()
 
     complete_with(server)
     follow_with(server)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from .host import StatelineServer
+    from .language_server import StatelineServer
 
 
 def serve(port: int = 0, log: Path | None = None, log_level: str = "warning") -> NoReturn:

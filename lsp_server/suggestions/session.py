@@ -1,8 +1,8 @@
 """One editor's use of one model: which request runs, and which waits.
 
-Owns the engine's thread and the generation in progress; what happens in between is `idle`'s. All
-methods are called on the event loop's thread. Knows nothing of the protocol, and of the model only
-that it is a `Completer`.
+Owns the generation in progress and those that may answer again; what happens in between is
+`idle`'s. Lives on the event loop's thread. Knows nothing of the protocol, and of the model only
+the thread that it is on.
 
 A newer request supersedes an older one, which is answered with nothing; but while what was
 typed agrees with what is being written, the writing goes on and answers the newer one.
@@ -14,23 +14,21 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
 
-from ...model.completer import Completer, Context, Ended, Piece, Sampling, Usage, WorkspaceBudget
-from ...model.profile import Profile
-from ..edit.requests import CompletionRequest, Cost, Suggestions, Trigger
+from ...model.completer import Context, Usage, WorkspaceBudget
+from ..edit.requests import CompletionRequest, Cost, Suggested, Trigger
 from ..edit.settings import Manner, Settings
 from ..workspace.neighbourhood import Neighbourhood
-from .answering import Asking, Grown
-from .generation import Generation, may_be_block
+from .asking import Asking
+from .ends import Start
+from .engine_thread import EngineThread
+from .generation import Generation
 from .idle import Idle
-from .stopping import Enough
 
 logger = logging.getLogger(__name__)
 
@@ -47,79 +45,63 @@ BLOCK_TOKENS = 160
 
 
 class Session:
-    """Answers requests one after another from a completer that is loaded in the background."""
+    """Answers requests one after another, from a completer that others may ask as well."""
 
     def __init__(
         self,
-        load: Callable[[], Completer],
+        engine: EngineThread,
         settings: Settings,
         report: Callable[[Cost], None] = lambda cost: None,
         neighbourhood: Neighbourhood | None = None,
     ) -> None:
         """`report` is told what each run of the model cost."""
+        self.engine = engine
         self._settings = settings
         self._report = report
-        self._load = load
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._generation: Generation | None = None
         self._recent: deque[Generation] = deque()  # that may answer again, the latest last
         self._newest: object = None
         self.neighbourhood = neighbourhood or Neighbourhood(None)
         self._idle = Idle(self.neighbourhood, self._workspace_budget, self._read_ahead)
-        self._completer: Completer | None = None
         self._closed = False
 
-    def load(self) -> asyncio.Future[None]:
-        """Begin to load the model; done when it is there, or failed with whatever that raises.
+    async def suggest(
+        self, request: CompletionRequest, *, growing: bool = False
+    ) -> AsyncIterator[Suggested]:
+        """What there is for a request. The last is the answer, empty if a newer request came.
 
-        Not a coroutine: requests of the next moment must find it before them in the thread's queue.
+        Who did not ask gets one suggestion at most. With `growing`, there is more before the
+        answer: the best suggestion, each time that some of it was written.
         """
         if self._closed:
-            return asyncio.ensure_future(asyncio.sleep(0))
-        return self._loop.run_in_executor(self._thread, self._open)
-
-    @property
-    def advice(self) -> str:
-        """What the user might set better for the model that was loaded; mostly empty."""
-        return self._completer.advice if self._completer else ""
-
-    @property
-    def profile(self) -> Profile:
-        """What the model says of itself; until it is loaded, what any might."""
-        return self._completer.profile if self._completer else Profile()
-
-    async def suggest(self, request: CompletionRequest, grown: Grown | None = None) -> Suggestions:
-        """The suggestions for a request, best first; none if a newer request came.
-
-        Who did not ask gets one at most. With `grown`, the best one is told while it is written.
-        """
-        if self._closed:
-            return ()
+            yield Suggested()
+            return
         self._supersede(request)
         around = self.neighbourhood.around(request.snapshot.uri)
         context = replace(request.context, around=around)
         continued = self._continued(context, request.trigger)
         generation = continued or self._start(context, request)
+        asking, found = self._asking(request, growing), Suggested()
         try:
-            suggestions = await self._answered(generation, context, request, grown)
-            same = generation.typed(context) == ""  # then there is nothing else to be found
-            if continued and not same and not suggestions and self._awaits(request):
-                # What was being written turned out to be of no use for this request.
+            while True:
+                async for found in asking.of(generation, context):
+                    if not found.final:
+                        yield found
+                # What was being written may turn out to be of no use here; where nothing was typed
+                # since, nothing else is to be found.
+                useless = continued and not found.suggestions and continued.typed(context) != ""
+                if not useless or not self._awaits(request):
+                    break
                 continued, generation = None, self._start(context, request)
-                suggestions = await self._answered(generation, context, request, grown)
         except asyncio.CancelledError:
             self._loop.call_later(ABANDON_S, self._abandon, generation, request)
             raise
-        if not self._awaits(request):
-            return ()
-        if continued:
-            self._report(Cost(context.path, Usage(), "typed", request.number))
-        if not generation.cold:
-            self.read_ahead(request)
-        elif continued:  # this request stopped the reading that `_finish` began
-            self._idle.begin(request, 0)
-        return suggestions
+        if self._awaits(request):
+            self._answered(request, generation, bool(continued))
+            yield found
+        else:
+            yield Suggested()
 
     def read_ahead(self, request: CompletionRequest) -> None:
         """Once nothing is asked for a moment, read what the next request will need."""
@@ -140,26 +122,14 @@ class Session:
             generation.cancel()
         self._recent.clear()
         names = list(map(str, files))
-        if self._closed:
-            return asyncio.ensure_future(asyncio.sleep(0))
-        return self._loop.run_in_executor(self._thread, self._forget, names)
-
-    async def held(self) -> dict[str, Any]:
-        """The states that the model holds, by why it does."""
-        if self._closed:
-            return {}
-        return await self._loop.run_in_executor(self._thread, self._ask_held)
+        return self.engine.ask(lambda completer: completer.forget(names), None)
 
     def close(self) -> None:
-        """Stop at once; the thread ends with its current token or chunk, or once it has loaded.
-
-        Requests that wait are answered with None, and so are all later ones.
-        """
+        """Stop at once; requests that wait are answered with nothing, and so are all later ones."""
         self._closed = True
         self._idle.close()
         if self._generation is not None:
             self._generation.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _supersede(self, request: CompletionRequest) -> None:
         """Make a request the newest; those that wait see it at once and give up."""
@@ -169,11 +139,12 @@ class Session:
             self._generation.wake()
 
     def _manner(self, language: str) -> Manner:
-        return self._settings.manner(language, self.profile)
+        return self._settings.manner(language, self.engine.profile)
 
-    def _knows(self, context: Context) -> bool:
-        """Asked once more on the engine's thread, for who asked before the model was there."""
-        return self._settings.completes(context.language, self.profile)
+    def _asking(self, request: CompletionRequest, growing: bool) -> Asking:
+        manner = partial(self._manner, request.snapshot.language)
+        wanted = partial(self._awaits, request)
+        return Asking(request.trigger, manner, wanted, BLOCK_DEADLINE_S, growing)
 
     def _awaits(self, request: CompletionRequest) -> bool:
         return self._newest is request and not self._closed
@@ -214,12 +185,12 @@ class Session:
     def _start(self, context: Context, request: CompletionRequest) -> Generation:
         self._supersede_writing(None)
         count = CHOICES if request.trigger is Trigger.INVOKED else 1
-        block = self._settings.multi_line and may_be_block(context, request.trigger)
+        block = self._settings.multi_line and Start(context, request.trigger).may_want_block
         max_tokens = BLOCK_TOKENS if block else LINE_TOKENS
         others = tuple(Generation(context, request, max_tokens) for _ in range(1, count))
         generation = Generation(context, request, max_tokens, alternatives=others)
         self._keep(generation)
-        future = self._loop.run_in_executor(self._thread, self._write, generation)
+        future = self.engine.write(generation, self._settings)
         future.add_done_callback(lambda f: self._finish(generation, f))
         return generation
 
@@ -236,16 +207,14 @@ class Session:
             # Who types on without a pause would otherwise get cold answers for ever.
             self._idle.begin(request, 0)
 
-    async def _answered(
-        self,
-        generation: Generation,
-        context: Context,
-        request: CompletionRequest,
-        grown: Grown | None,
-    ) -> Suggestions:
-        manner, awaits = partial(self._manner, context.language), partial(self._awaits, request)
-        asking = Asking(request.trigger, manner, awaits, BLOCK_DEADLINE_S, grown)
-        return await asking.of(generation, context)
+    def _answered(self, request: CompletionRequest, by: Generation, continued: bool) -> None:
+        """Say what it cost if it cost nothing, and go on to what the next request will need."""
+        if continued:
+            self._report(Cost(request.snapshot.uri, Usage(), "typed", request.number))
+        if not by.cold:
+            self.read_ahead(request)
+        elif continued:  # this request stopped the reading that `_finish` began
+            self._idle.begin(request, 0)
 
     def _abandon(self, generation: Generation, request: CompletionRequest) -> None:
         if self._newest is request:
@@ -253,60 +222,10 @@ class Session:
 
     async def _workspace_budget(self) -> WorkspaceBudget:
         """The model's, once it is loaded."""
-        return await self._loop.run_in_executor(self._thread, self._ask_workspace_budget)
+        return await self.engine.ask(lambda model: model.workspace_budget, WorkspaceBudget())
 
     async def _read_ahead(self, context: Context, stop: Event) -> int:
-        return await self._loop.run_in_executor(self._thread, self._read, context, stop)
+        def report(usage: Usage) -> None:
+            self._report(Cost(context.path, usage, "background"))
 
-    # Below this line, everything runs on the engine's thread.
-
-    def _open(self) -> None:
-        # Set here, since requests that came meanwhile are next in this thread's queue.
-        self._completer = self._load()
-
-    def _tell(self, listener: Callable[..., None], *values: object) -> None:
-        """Call a listener on the event loop's thread, if that still runs."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(listener, *values)
-
-    def _read(self, context: Context, stop: Event) -> int:
-        """Read some; how many tokens are left, 0 where there is no use in going on."""
-        if self._completer is None or stop.is_set() or not self._knows(context):
-            return 0
-        try:
-            usage = self._completer.warm(context, stop)
-        except Exception as error:
-            logger.error("Reading ahead failed: %s", type(error).__name__, exc_info=error)
-            usage = Usage()
-        self._tell(self._report, Cost(context.path, usage, "background"))
-        return usage.tokens_left
-
-    def _ask_workspace_budget(self) -> WorkspaceBudget:
-        return self._completer.workspace_budget if self._completer else WorkspaceBudget()
-
-    def _ask_held(self) -> dict[str, Any]:
-        return dict(self._completer.held()) if self._completer else {}
-
-    def _forget(self, files: list[str]) -> None:
-        if self._completer is not None:
-            self._completer.forget(files)
-
-    def _write(self, generation: Generation) -> None:
-        context = generation.context
-        if self._completer is None or generation.stop.is_set() or not self._knows(context):
-            return
-        manner = self._manner(context.language)
-        enough = [Enough(context, generation.trigger, manner) for _ in generation.candidates]
-        stops = [each.stop for each in generation.candidates]
-        for told in self._pieces(self._completer, generation, stops):
-            if isinstance(told, Piece) and enough[told.candidate].after(told):
-                stops[told.candidate].set()  # before anybody sees it: see `Generation.ending`
-            self._tell(generation.add, told)
-
-    def _pieces(
-        self, completer: Completer, generation: Generation, stops: Sequence[Event]
-    ) -> Iterator[Piece | Ended | Usage]:
-        sampling = Sampling(max_tokens=generation.max_tokens)
-        if len(stops) > 1:
-            return completer.choices(generation.context, sampling, stops)
-        return completer.complete(generation.context, sampling, stops[0])
+        return await self.engine.read(context, stop, self._settings, report)

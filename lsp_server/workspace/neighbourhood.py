@@ -14,7 +14,8 @@ from pathlib import Path
 from ...model.completer import Context, Surroundings, WorkspaceBudget
 from ...model.tokens.shared_start import common_prefix_length
 from ..edit.uris import file_of
-from .workspace import Selection, Workspace
+from .selection import Selection
+from .workspace import Workspace
 
 SETTLED_S = 3.0  # of no request, before the order of what is read may change
 # So old may a choice become, by a change that it does not know, before it is renewed all the same.

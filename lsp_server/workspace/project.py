@@ -39,7 +39,7 @@ class Project:
         self._forget = forget
         self._loop = asyncio.get_running_loop()
         self._rules = Rules(self._roots, tuple(exclude))
-        self._workspace = Workspace(self._roots, self._rules, self._on_changed, self._on_gone)
+        self._workspace = Workspace(self._rules, self._on_changed, self._on_gone)
         order = load_order(self._roots)
         self._workspace.restore(order.recent)
         self.neighbourhood = Neighbourhood(

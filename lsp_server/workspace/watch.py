@@ -36,6 +36,9 @@ _EVENTS: list[type[events.FileSystemEvent]] = [
     events.DirMovedEvent,
 ]
 
+Look = Callable[[frozenset[str] | None], None]  # at these paths, or at all
+Matters = Callable[[str], bool]  # says, quickly, whether an event at a file is worth a look at it
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -97,12 +100,11 @@ class Watch:
 
     def __init__(
         self,
-        look: Callable[[frozenset[str] | None], None],
-        matters: Callable[[str], bool],
+        look: Look,
+        matters: Matters,
         pace: Pace = PACE,
         watcher: Callable[[], Watcher] = Observer,
     ) -> None:
-        """`matters` says, quickly, whether an event at a file is worth a look at it."""
         self._look, self._matters, self._pace = look, matters, pace
         self._subjects, self._stale = Subjects(), False
         self._hints = _Hints()

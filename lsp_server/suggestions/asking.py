@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from ...model.completer import Context
-from ..edit.requests import Suggestion, Suggestions, Trigger
+from ..edit.requests import Suggested, Trigger
 from ..edit.settings import Manner
-from .generation import Answer, Generation, answers, growing
+from .answer import Answer, answers, growing
+from .generation import Generation
 
 GROW_S = 0.03  # between two looks at a growing text; more often is more than anybody sees
-
-Grown = Callable[[Suggestion], None]
-"""Takes the suggestion as far as it is written, each time that there is more of it."""
 
 
 @dataclass(frozen=True)
 class Asking:
     """A request that waits; `wanted` says for how long it does.
 
-    One that may look at the growing text is in no hurry. Others get a finished first line or, if
+    One that looks at the growing text is in no hurry. Others get a finished first line or, if
     they asked, a finished first suggestion, after `patience_s` without the rest.
     """
 
@@ -34,10 +32,10 @@ class Asking:
     manner: Callable[[], Manner]  # asked when there is something to judge: it is the model's
     wanted: Callable[[], bool]
     patience_s: float
-    grown: Grown | None = None
+    growing: bool = False
 
-    async def of(self, generation: Generation, context: Context) -> Suggestions:
-        """The suggestions, best first; none once they are not wanted, or not to be had."""
+    async def of(self, generation: Generation, context: Context) -> AsyncIterator[Suggested]:
+        """See `Session.suggest`; the last one is empty once it is not wanted, or not to be had."""
         loop = asyncio.get_running_loop()
         deadline: float | None = None
         show = _Show(self, loop.time)
@@ -46,34 +44,38 @@ class Asking:
                 break
             now = answers(generation, context, self.trigger, self.manner())
             if now.ready:
-                return now.suggestions
-            show.of(now.first, generation, context)
+                yield Suggested(now.suggestions)
+                return
+            if (grown := show.of(now.first, generation, context)) is not None:
+                yield grown
             automatic = self.trigger is Trigger.AUTOMATIC
-            line = now.first.suggestion and not self.grown
+            line = now.first.suggestion and not self.growing
             if line if automatic else now.first.ready or generation.done:
                 deadline = loop.time() + self.patience_s if deadline is None else deadline
                 if loop.time() >= deadline:
-                    return now.suggestions
+                    yield Suggested(now.suggestions)
+                    return
             left = None if deadline is None else deadline - loop.time()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(generation.change(), left)
-        return ()
+        yield Suggested()
 
 
 class _Show:
-    """Tells of a growing text, now and then, and never the same twice."""
+    """What there is of a growing text, now and then, and never the same twice."""
 
     def __init__(self, asking: Asking, clock: Callable[[], float]) -> None:
         self._asking, self._clock = asking, clock
-        self._told: tuple[str, int] | None = None
+        self._shown: tuple[str, int] | None = None
         self._next_s = 0.0
 
-    def of(self, answer: Answer, generation: Generation, context: Context) -> None:
+    def of(self, answer: Answer, generation: Generation, context: Context) -> Suggested | None:
         asking = self._asking
-        if asking.grown is None or self._clock() < self._next_s:
-            return
+        if not asking.growing or self._clock() < self._next_s:
+            return None
         now = growing(answer, generation, context, asking.trigger, asking.manner())
-        if now is not None and (now.text, now.overwrites) != self._told:
-            self._told = now.text, now.overwrites
-            self._next_s = self._clock() + GROW_S
-            asking.grown(now)
+        if now is None or (now.text, now.overwrites) == self._shown:
+            return None
+        self._shown = now.text, now.overwrites
+        self._next_s = self._clock() + GROW_S
+        return Suggested((now,), final=False)
