@@ -66,9 +66,8 @@ REAL = [Change(f"{n}.py", old, new) for n, (old, new) in enumerate(pairwise(SOUR
 def test_all_actions_make_the_new_texts_of_real_files(seed):
     actions, now = replayed(REAL, seed)
     assert now == {change.path: change.new for change in REAL}
-    assert {action.kind for action in actions} == set(ActionKind) - {
-        ActionKind.ACCEPT
-    }  # nobody offers here
+    # Nobody offers here.
+    assert {action.kind for action in actions} == set(ActionKind) - {ActionKind.ACCEPT}
 
 
 def test_a_seed_makes_one_trace():
