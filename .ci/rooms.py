@@ -22,7 +22,7 @@ BEGIN, END = "<!-- rooms: drawn by .ci/rooms.py --write -->\n", "<!-- end of roo
 # A room may import those of the rows before its own. Rooms of a row do not know each other.
 ORDER = {
     "model": (
-        ("errors", "languages", "secrets"),
+        ("errors", "json_file", "languages", "secrets"),
         ("profile",),
         ("completer",),
         ("tokens", "folder"),

@@ -118,10 +118,10 @@ def _seconds(work: Callable[[], None]) -> float:
 
 def exported(folder: Path) -> Path:
     """The model as GGUF in blocks of 8 bits, the very numbers that we compute with."""
-    from .peer.gguf import Kind, export
+    from .peer.gguf import FileType, export
 
     path = Path(tempfile.mkdtemp()) / "q8_0.gguf"
-    return export(folder, path, Kind.Q8_0)
+    return export(folder, path, FileType.Q8_0)
 
 
 def llama_rates(path: Path, threads: int) -> Rates:

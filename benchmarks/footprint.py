@@ -24,7 +24,7 @@ FILES, LINES = 12, 140
 IDLE_S = 10.0
 MIB = 1 << 20
 
-Figures = dict[str, float | None]
+Footprint = dict[str, float | None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def starting(place: Workplace, starts: int) -> Figures:
+def starting(place: Workplace, starts: int) -> Footprint:
     """Medians of several starts, from before the process is there."""
     rows = [_start(place) for _ in range(starts)]
     middle = [statistics.median(column) for column in zip(*rows, strict=True)]
@@ -64,7 +64,7 @@ def _start(place: Workplace) -> tuple[float, float, float]:
     return (answered - began) * 1000, (ready - began) * 1000, resident / MIB
 
 
-def working(place: Workplace, keys: int, idle_s: float) -> Figures:
+def working(place: Workplace, keys: int, idle_s: float) -> Footprint:
     """After much typing."""
     typed = typing.run(place, keys, {"workspaceTokens": 8192}, idle_s)
     last = typed.samples[-1]
@@ -75,7 +75,7 @@ def working(place: Workplace, keys: int, idle_s: float) -> Figures:
     }
 
 
-def told(found: Figures) -> str:
+def told(found: Footprint) -> str:
     """The table."""
     return "\n".join(
         f"{name:34} {'unknown' if value is None else f'{value:10.1f}'}"

@@ -25,10 +25,10 @@ from stateline.lsp_server.commands.demo import SERVER
 
 from .replay import flat, projects
 from .replay.__main__ import MODEL_HELP
-from .replay.actions import Kind
-from .replay.engines import Project, beside, named
+from .replay.actions import ActionKind
+from .replay.engines import ReleasePair, beside, named
 from .replay.flat import FAILURES, MOST_RATIO, SIZES_TOKENS, Flat
-from .replay.player import Played, Usage
+from .replay.player import Played, UsageMessage
 from .replay.report import as_json
 
 KEYS, ROUNDS, SEED = 500, 3, 0
@@ -40,7 +40,7 @@ BANDS = 20  # of the picture: questions from the fastest to the slowest
 
 
 @dataclass(frozen=True)
-class Question:
+class TimedQuestion:
     """One question of a trace, from its keystroke to the answer; `stages_ms` add up to `ms`.
 
     The rest is the protocol, the event loop, and waiting for the engine's thread.
@@ -50,7 +50,7 @@ class Question:
     ghost: bool  # whether it got any text
     by_model: bool  # or from what was already written
     stages_ms: tuple[float, ...]  # in the order of STAGES
-    kind: Kind = Kind.TYPE  # of what was done before
+    kind: ActionKind = ActionKind.TYPE  # of what was done before
 
 
 @dataclass(frozen=True)
@@ -94,30 +94,30 @@ def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER
 
 
 def replayed(
-    some: Sequence[projects.Project],
+    some: Sequence[projects.PinnedProject],
     keys: int,
     command: Sequence[str],
     models: Mapping[str, Path | None],
     console: Console,
-) -> dict[str, list[Question]]:
+) -> dict[str, list[TimedQuestion]]:
     """The questions of these projects' traces, by model; raises one of FAILURES."""
-    found: dict[str, list[Question]] = {name: [] for name in models}
+    found: dict[str, list[TimedQuestion]] = {name: [] for name in models}
     for turn, project in enumerate(some):
-        pair = Project(*projects.fetched(project), keys, SEED, project.folder)
+        pair = ReleasePair(*projects.fetched(project), keys, SEED, project.folder)
         with console.status(f"{pair.old.name} to {pair.new.name}"):
             for name, played in beside(pair, command, models, {}, turn).items():
                 found[name] += questions(played)
     return found
 
 
-def questions(played: Played) -> list[Question]:
+def questions(played: Played) -> list[TimedQuestion]:
     """Those of one trace, in order."""
-    runs: dict[int | None, list[Usage]] = defaultdict(list)
+    runs: dict[int | None, list[UsageMessage]] = defaultdict(list)
     for usage in played.usages:
         if usage.source == "model":
             runs[usage.request].append(usage)
     return [
-        Question(
+        TimedQuestion(
             step.answer_ms,
             bool(step.offered and step.offered.new),
             bool(runs[step.request]),
@@ -129,7 +129,7 @@ def questions(played: Played) -> list[Question]:
     ]
 
 
-def stages(answer_ms: float, runs: Sequence[Usage]) -> tuple[float, ...]:
+def stages(answer_ms: float, runs: Sequence[UsageMessage]) -> tuple[float, ...]:
     """The parts of one wait.
 
     What is written after the answer, as the rest of a block that came too late, is no part of it.
@@ -142,7 +142,7 @@ def stages(answer_ms: float, runs: Sequence[Usage]) -> tuple[float, ...]:
     return (*parts, left)
 
 
-def told(asked: Sequence[Question], sizes: Sequence[Flat]) -> dict[str, Any]:
+def told(asked: Sequence[TimedQuestion], sizes: Sequence[Flat]) -> dict[str, Any]:
     """All figures as plain data."""
     by_model = sum(question.by_model for question in asked)
     return {
@@ -154,23 +154,25 @@ def told(asked: Sequence[Question], sizes: Sequence[Flat]) -> dict[str, Any]:
     }
 
 
-def waits(asked: Sequence[Question]) -> dict[str, Percentiles]:
+def waits(asked: Sequence[TimedQuestion]) -> dict[str, Percentiles]:
     """Of all questions, of those that got text, and of those after a jump."""
     return {
         ALL: Percentiles.of([each.ms for each in asked]),
         GHOST: Percentiles.of([each.ms for each in asked if each.ghost]),
-        JUMP: Percentiles.of([each.ms for each in asked if each.kind is Kind.JUMP]),
+        JUMP: Percentiles.of([each.ms for each in asked if each.kind is ActionKind.JUMP]),
     }
 
 
-def by_stage(asked: Sequence[Question]) -> dict[str, Percentiles]:
+def by_stage(asked: Sequence[TimedQuestion]) -> dict[str, Percentiles]:
     """Of the questions that the model was asked."""
     parts = [each.stages_ms for each in asked if each.by_model]
     return {name: Percentiles.of([p[at] for p in parts]) for at, name in enumerate(STAGES)}
 
 
 def show(
-    asked: Mapping[str, Sequence[Question]], sizes: Mapping[str, Sequence[Flat]], console: Console
+    asked: Mapping[str, Sequence[TimedQuestion]],
+    sizes: Mapping[str, Sequence[Flat]],
+    console: Console,
 ) -> None:
     """For a person: one table, a column for each model."""
     table = Table("milliseconds, p50 / p95 / p99", *asked, box=SIMPLE)
@@ -186,7 +188,7 @@ def show(
             console.print(f"{_SAID[met]:8}{model}{what}", markup=False, highlight=False)
 
 
-def _rows(asked: Sequence[Question], sizes: Sequence[Flat]) -> list[tuple[str, str]]:
+def _rows(asked: Sequence[TimedQuestion], sizes: Sequence[Flat]) -> list[tuple[str, str]]:
     """What is told of one model, and its cells."""
     rows = [
         (name, f"{each.p50:.1f} / {each.p95:.1f} / {each.p99:.1f} (of {each.count:,})")
@@ -206,7 +208,9 @@ context: read before the open file; of each key the fastest of the rounds
 """
 
 
-def verdicts(asked: Sequence[Question], sizes: Sequence[Flat]) -> list[tuple[str, bool | None]]:
+def verdicts(
+    asked: Sequence[TimedQuestion], sizes: Sequence[Flat]
+) -> list[tuple[str, bool | None]]:
     """Each target in words and whether it was met; None where nothing was measured."""
     found: list[tuple[str, bool | None]] = []
     for name, each in waits(asked).items():
@@ -221,7 +225,7 @@ def verdicts(asked: Sequence[Question], sizes: Sequence[Flat]) -> list[tuple[str
     return [*found, (what, None if ratio is None else ratio <= MOST_RATIO)]
 
 
-def bands(asked: Sequence[Question], count: int = BANDS) -> list[tuple[float, ...]]:
+def bands(asked: Sequence[TimedQuestion], count: int = BANDS) -> list[tuple[float, ...]]:
     """The mean stages of so many equal parts of all questions, the fastest first."""
     ranked = [each.stages_ms for each in sorted(asked, key=lambda each: each.ms)]
     edges = [len(ranked) * at // count for at in range(count + 1)]
@@ -229,7 +233,7 @@ def bands(asked: Sequence[Question], count: int = BANDS) -> list[tuple[float, ..
     return [tuple(map(statistics.fmean, zip(*part, strict=True))) for part in parts]
 
 
-def draw(asked: Sequence[Question], sizes: Sequence[Flat], picture: Path) -> None:
+def draw(asked: Sequence[TimedQuestion], sizes: Sequence[Flat], picture: Path) -> None:
     """Waits by percentile and stage, and by length of context."""
     import matplotlib
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from stateline.lsp_server.client.client import Client
 from stateline.lsp_server.client.connection import Connection, RefusedError, ServerGoneError
-from stateline.lsp_server.client.tally import Cost, Spread
+from stateline.lsp_server.client.tally import ReportedCost, Spread
 from stateline.lsp_server.commands.demo import SERVER, STATUS, USAGE
 
 URI = "file:///benchmark/typing.py"
@@ -37,8 +37,8 @@ LOAD_DEADLINE_S, READ_DEADLINE_S = 300.0, 120.0
 class Result:
     """What one run measured; ms from keystroke to answer."""
 
-    first_reads: tuple[Cost, ...]  # one reading ahead in parts
-    later_reads: tuple[Cost, ...]
+    first_reads: tuple[ReportedCost, ...]  # one reading ahead in parts
+    later_reads: tuple[ReportedCost, ...]
     tokens_read: Spread
     typed_through: int
     answer_ms: Spread
@@ -71,7 +71,11 @@ def measure(command: Sequence[str], options: dict[str, Any], key_s: float) -> Re
         _wait(client, USAGE, _all_read, READ_DEADLINE_S)
         times = [_key(client, len(text) + at, key, key_s) for at, key in enumerate(typed)]
         client.shutdown()
-        costs = [Cost.of(m.params, m.at_s) for m in client.connection.received if m.method == USAGE]
+        costs = [
+            ReportedCost.of(m.params, m.at_s)
+            for m in client.connection.received
+            if m.method == USAGE
+        ]
     return _result(costs, times)
 
 
@@ -95,7 +99,7 @@ def _wait(client: Client, method: str, where: Callable[[Any], bool], deadline_s:
     return client.connection.wait_for(method, where, deadline_s=deadline_s).params
 
 
-def _result(costs: Sequence[Cost], times: Sequence[float]) -> Result:
+def _result(costs: Sequence[ReportedCost], times: Sequence[float]) -> Result:
     first = next(i for i, cost in enumerate(costs) if cost.source != "background")
     asked = [cost for cost in costs if cost.source == "model"]
     return Result(

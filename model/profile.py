@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import ModelFolderError
+from .json_file import read_json
 from .languages import language_of
 
 FILE = "profile.json"
@@ -41,11 +42,9 @@ def read_profile(folder: Path) -> Profile:
     if not path.is_file():
         return Profile()
     try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise ValueError("too large")
-        found = json.loads(path.read_bytes())
+        found = read_json(path, _MAX_JSON_BYTES)
         return Profile(_languages(found["languages"]), _gates(found["gates"]))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelFolderError(
             f"{path} does not say which languages this model knows, and its gate for each "
             f"({error}); delete it to go without."

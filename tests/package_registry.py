@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from stateline.model.training.corpus.sources import Distribution, Source
+from stateline.model.training.corpus.sources import Distribution, Release
 
 
 class Registry:
@@ -29,7 +29,7 @@ class Registry:
         self._server.server_close()
         self._thread.join()
 
-    def put(self, source: Source, archive: Path, *, broken: bool = False) -> None:
+    def put(self, source: Release, archive: Path, *, broken: bool = False) -> None:
         """Publish a source with an archive, whatever its pin says."""
         place = f"/files/{source.stem}/{source.file}"
         self.files[place] = archive.read_bytes()
@@ -41,7 +41,7 @@ class Registry:
         if broken:
             self.broken.add(place)
 
-    def _packument(self, source: Source, place: str) -> bytes:
+    def _packument(self, source: Release, place: str) -> bytes:
         digest = base64.b64encode(hashlib.sha512(self.files[place]).digest()).decode()
         dist = {"tarball": self.url + place, "integrity": f"sha512-{digest}"}
         version = {"name": source.name, "version": source.version, "dist": dist}

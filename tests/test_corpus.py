@@ -10,7 +10,7 @@ from stateline.model.training.corpus.assembly import Built
 from stateline.model.training.corpus.cleaning import Drop, SourceFile
 from stateline.model.training.corpus.manifest import load_manifest
 from stateline.model.training.corpus.shards import INDEX, SUFFIX
-from stateline.model.training.corpus.sources import CorpusError, Source
+from stateline.model.training.corpus.sources import CorpusError, Release
 from typer.testing import CliRunner
 from wheels import distribution, npm_row, package, row, scripts, words
 
@@ -25,13 +25,13 @@ class Project:
         self.out, self.unseen = folder / "corpus", folder / "unseen"
         self.rows: dict[str, str] = {}
 
-    def add(self, name: str, files: dict[str, str | bytes], held: str = "heldout") -> Source:
+    def add(self, name: str, files: dict[str, str | bytes], held: str = "heldout") -> Release:
         dist = distribution(self.cache, name, files)
         side = held if dist.held_out else "train"
         self.rows[dist.stem] = row(side, name, digest=dist.sha256)
         return dist
 
-    def add_npm(self, name: str, files: dict[str, str | bytes], held: str = "heldout") -> Source:
+    def add_npm(self, name: str, files: dict[str, str | bytes], held: str = "heldout") -> Release:
         source = package(self.cache, name, files)
         side = held if source.held_out else "train"
         self.rows[source.stem] = npm_row(side, name, digest=source.integrity)

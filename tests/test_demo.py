@@ -147,11 +147,11 @@ def test_what_is_typed_through_the_server_is_the_file(file):
         client.initialize({"reportUsage": True})
         client.open(uri, "python", draft.before + draft.below)
         client.connection.wait_for(demo.STATUS, lambda s: not s["busy"], deadline_s=60)
-        pace = demo.Pace(0, random.Random(0))
+        pace = demo.TypingPace(0, random.Random(0))
         scenes = list(demo.type_out(client, uri, Scene("", draft, "", Tally()), pace, 0))
         assert client.text(uri) == FILE
     tally = scenes[-1].tally
-    assert all(stroke.verdict.line for stroke in tally.shown)
+    assert all(stroke.judgement.line for stroke in tally.shown)
     assert tally.overtaken == 0
     assert sum(len(stroke.key.inserts) for stroke in tally.accepted) > len(draft.left) / 2
     # Each keystroke was answered, by the model or from what it had written before.

@@ -9,10 +9,10 @@ import pytest
 from package_registry import Registry
 from stateline.model.training.corpus import downloads
 from stateline.model.training.corpus.downloads import fetch, fetch_all
-from stateline.model.training.corpus.sources import CorpusError, Distribution, Source
+from stateline.model.training.corpus.sources import CorpusError, Distribution, Release
 from wheels import distribution, make_tarball, make_wheel, package
 
-Make = Callable[[Path, str, dict[str, str | bytes]], Source]
+Make = Callable[[Path, str, dict[str, str | bytes]], Release]
 KINDS = [
     pytest.param(distribution, id="pip"),
     pytest.param(
@@ -32,7 +32,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regist
     served.close()
 
 
-def published(registry: Registry, make: Make, name: str, folder: Path, **how: bool) -> Source:
+def published(registry: Registry, make: Make, name: str, folder: Path, **how: bool) -> Release:
     source = make(folder, name, FILES)
     registry.put(source, folder / source.stem / source.file, **how)
     return source

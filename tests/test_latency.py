@@ -11,16 +11,25 @@ from test_replay import NEW, OLD, released, scripted
 from test_traces import SOURCES
 
 from benchmarks import latency
-from benchmarks.latency import Percentiles, Question, bands, draw, questions, show, stages, verdicts
+from benchmarks.latency import (
+    Percentiles,
+    TimedQuestion,
+    bands,
+    draw,
+    questions,
+    show,
+    stages,
+    verdicts,
+)
 from benchmarks.replay import flat as flat_module
 from benchmarks.replay import projects
-from benchmarks.replay.actions import Edit, Kind
+from benchmarks.replay.actions import ActionKind, TextEdit
 from benchmarks.replay.flat import Flat
-from benchmarks.replay.player import Played, Step, Usage
+from benchmarks.replay.player import Played, Step, UsageMessage
 
 
 def usage(request, *ms, source="model"):
-    return Usage(0, source, 1, False, request, 0, 0, *ms)
+    return UsageMessage(0, source, 1, False, request, 0, 0, *ms)
 
 
 def flat(size, p95):
@@ -28,7 +37,7 @@ def flat(size, p95):
 
 
 def question(ms, ghost=True):
-    return Question(ms, ghost, True, stages(ms, [usage(1, 1.0, 2.0, 3.0)]))
+    return TimedQuestion(ms, ghost, True, stages(ms, [usage(1, 1.0, 2.0, 3.0)]))
 
 
 def test_percentiles_are_by_nearest_rank():
@@ -53,10 +62,10 @@ def test_the_stages_of_a_wait_add_up_to_it(ms, runs, parts):
 
 def test_each_question_gets_the_runs_of_its_own_number():
     steps = (
-        Step(Kind.OPEN, 0),
-        Step(Kind.TYPE, 0, True, 9.0, request=4, offered=Edit(1, 1, "x")),
-        Step(Kind.TYPE, 0, True, 5.0, request=5, offered=Edit(1, 1, "")),
-        Step(Kind.PAUSE, 0),
+        Step(ActionKind.OPEN, 0),
+        Step(ActionKind.TYPE, 0, True, 9.0, request=4, offered=TextEdit(1, 1, "x")),
+        Step(ActionKind.TYPE, 0, True, 5.0, request=5, offered=TextEdit(1, 1, "")),
+        Step(ActionKind.PAUSE, 0),
     )
     usages = (
         usage(5, 0.0, 0.0, 0.0, source="typed"),
@@ -64,15 +73,15 @@ def test_each_question_gets_the_runs_of_its_own_number():
         usage(4, 1.0, 2.0, 3.0),
     )
     assert questions(Played((), steps, usages, None)) == [
-        Question(9.0, True, True, (1.0, 2.0, 3.0, 3.0)),
-        Question(5.0, False, False, (0.0, 0.0, 0.0, 5.0)),
+        TimedQuestion(9.0, True, True, (1.0, 2.0, 3.0, 3.0)),
+        TimedQuestion(5.0, False, False, (0.0, 0.0, 0.0, 5.0)),
     ]
 
 
 def test_targets_are_told_in_words():
     asked = [question(30.0, ghost=False)] * 9 + [question(200.0)]
     sizes = [flat(1024, 10.0), flat(4096, 99.0), flat(131_072, 11.0)]
-    asked.append(Question(100.0, False, True, (100.0, 0.0, 0.0, 0.0), Kind.JUMP))
+    asked.append(TimedQuestion(100.0, False, True, (100.0, 0.0, 0.0, 0.0), ActionKind.JUMP))
     found = [met for _, met in verdicts(asked, sizes)]
     assert found == [True, False, False, False, True, True, True]
     console = Console(width=100, file=io.StringIO())
@@ -108,7 +117,7 @@ def test_a_picture_is_small(tmp_path):
 def here(tmp_path, monkeypatch):
     """One small project, and small texts around the open file."""
     pair = [tmp_path / released(tmp_path, version, t) for version, t in (("1", OLD), ("2", NEW))]
-    monkeypatch.setattr(projects, "projects", lambda: (projects.Project(None, None),))
+    monkeypatch.setattr(projects, "projects", lambda: (projects.PinnedProject(None, None),))
     monkeypatch.setattr(projects, "fetched", lambda project: pair)
     source = ("def f(name):\n    return (", "name)\n\n\nvalue = f(1)", "".join(SOURCES))
     monkeypatch.setattr(flat_module, "source", lambda: source)

@@ -21,7 +21,13 @@ from stateline.model.networks.torch.mamba2 import Mamba2
 from stateline.model.networks.torch.torch_network import TorchNetwork
 from stateline.model.tokens.tokenizer import Markers, Tokenizer
 from stateline.model.training.corpus.corpus import SourceFile
-from stateline.model.training.judging.trust import Sample, likeliest, recalled_in, samples, weighed
+from stateline.model.training.judging.trust import (
+    LearningSample,
+    likeliest,
+    recalled_in,
+    samples,
+    weighed,
+)
 from tiny_model import tiny_engine
 
 BOS, PRE, SUF, MID, EOM, FILE = range(6)
@@ -287,7 +293,7 @@ def test_a_model_that_knows_nothing_learns_to_trust_its_memory():
     model = Mamba2(config)
     torch.nn.init.normal_(model.backbone.embedding.weight, std=0.02)
     engine = Engine(TorchNetwork(model), tokenizer)
-    rows = recalled_in(engine, Sample(text))
+    rows = recalled_in(engine, LearningSample(text))
     trust = weighed(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64))
     assert trust.weights.shape == mixing.SHAPE
     assert trust.weight(mixing.LONGEST_TOKENS, 0.0) > 0.9
@@ -297,7 +303,7 @@ def test_a_model_that_knows_nothing_learns_to_trust_its_memory():
 def test_what_is_learned_from_is_what_the_engine_would_say():
     engine = tiny_engine()
     text, other = "def add(a, b):\n    return a + b\n", "def add(a, b, c):\n    return a + c\n"
-    rows = recalled_in(engine, Sample(text, (other,)))
+    rows = recalled_in(engine, LearningSample(text, (other,)))
     ids = engine.tokenizer.encode(text)
     logits, _ = engine.network.advance_all([0, *ids[:-1]], engine.network.zero_state(), len(ids))
     told = []

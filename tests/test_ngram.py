@@ -17,7 +17,7 @@ from stateline.model.errors import ModelFolderError
 from stateline.model.tokens.tokenizer import Tokenizer
 from stateline.model.training.judging import ngram
 from stateline.model.training.judging.kneser_ney import Ngram, count, estimate
-from stateline.model.training.judging.ngram import Cache, Cached, NgramCompleter, learn_trust
+from stateline.model.training.judging.ngram import Cached, CacheModel, NgramCompleter, learn_trust
 from typer.testing import CliRunner
 
 VOCABULARY = 7
@@ -90,7 +90,7 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes):
 @settings(deadline=None)
 @given(streams)
 def test_the_cache_is_one_distribution(read: list[int]):
-    cache = Cache(VOCABULARY)
+    cache = CacheModel(VOCABULARY)
     cache.read(read)
     p, known = cache.distribution()
     assert p.sum() == pytest.approx(1)
@@ -100,7 +100,7 @@ def test_the_cache_is_one_distribution(read: list[int]):
 
 
 def test_the_cache_learns_what_it_reads_and_parts_texts():
-    cache = Cache(VOCABULARY)
+    cache = CacheModel(VOCABULARY)
     assert cache.distribution()[0] == pytest.approx(np.full(VOCABULARY, 1 / VOCABULARY))
     cache.read([1, 2, 3, 1])
     assert cache.distribution()[0].argmax() == 2

@@ -22,8 +22,8 @@ from stateline.model.training.run.vocabulary import train_vocabulary
 from tiny_folders import TINY, random_tensors, write_tiny
 
 from benchmarks.peer import PeerError, build, check, gguf, trial
-from benchmarks.peer.layouts import Place, anchored, by_line, place, suffix_first
-from benchmarks.peer.llama import Answer, Llama, started
+from benchmarks.peer.layouts import TokenCursor, anchored, by_line, place, suffix_first
+from benchmarks.peer.llama import Llama, LlamaAnswer, started
 
 CONFIG = Mamba2Config(
     d_model=32,
@@ -50,14 +50,14 @@ def write_blocks(path: Path, config: Mamba2Config) -> Path:
     return path
 
 
-def exported(folder: Path, path: Path, kind: gguf.Kind):
+def exported(folder: Path, path: Path, kind: gguf.FileType):
     library = pytest.importorskip("gguf", reason="the gguf package is not installed")
     reader = library.GGUFReader(gguf.export(folder, path, kind))
     return reader, {tensor.name: tensor.data for tensor in reader.tensors}
 
 
 def test_the_blocks_of_q8_0_are_ours_bit_for_bit(folder, tmp_path):
-    _, tensors = exported(folder, tmp_path / "q8.gguf", gguf.Kind.Q8_0)
+    _, tensors = exported(folder, tmp_path / "q8.gguf", gguf.FileType.Q8_0)
     blocks = 0
     with safe_open(folder / "model.safetensors", framework="np") as stored:
         for name in CONFIG.tensor_shapes():
@@ -74,7 +74,7 @@ def test_the_blocks_of_q8_0_are_ours_bit_for_bit(folder, tmp_path):
 
 
 def test_float_tensors_lie_as_llama_cpp_wants_them(folder, tmp_path):
-    reader, tensors = exported(folder, tmp_path / "f32.gguf", gguf.Kind.F32)
+    reader, tensors = exported(folder, tmp_path / "f32.gguf", gguf.FileType.F32)
     with safe_open(folder / "model.safetensors", framework="pt") as stored:
         layer = {
             name: stored.get_tensor(f"backbone.layers.1.mixer.{name}")
@@ -94,7 +94,7 @@ def test_float_tensors_lie_as_llama_cpp_wants_them(folder, tmp_path):
 
 
 def test_every_row_has_a_name_and_the_middle_ends(folder, tmp_path):
-    reader, _ = exported(folder, tmp_path / "q8.gguf", gguf.Kind.Q8_0)
+    reader, _ = exported(folder, tmp_path / "q8.gguf", gguf.FileType.Q8_0)
     names = reader.get_field("tokenizer.ggml.tokens").contents()
     types = reader.get_field("tokenizer.ggml.token_type").contents()
     markers = tiny_model.ours().markers
@@ -119,24 +119,24 @@ def test_tensors_have_the_names_of_the_architecture():
 
 def test_a_missing_bias_of_the_convolution_is_zero(tmp_path):
     config = Mamba2Config(d_model=32, n_layer=1, vocab_size=tiny_model.SIZE, conv_bias=False)
-    _, tensors = exported(write_blocks(tmp_path, config), tmp_path / "f32.gguf", gguf.Kind.F32)
+    _, tensors = exported(write_blocks(tmp_path, config), tmp_path / "f32.gguf", gguf.FileType.F32)
     np.testing.assert_array_equal(tensors["blk.0.ssm_conv1d.bias"], np.zeros(config.conv_dim))
 
 
 def test_what_llama_cpp_has_not_is_refused(tmp_path):
     assert TINY.proj_bias
     with pytest.raises(PeerError, match="no biases"):
-        gguf.export(write_tiny(tmp_path), tmp_path / "x.gguf", gguf.Kind.F32)
+        gguf.export(write_tiny(tmp_path), tmp_path / "x.gguf", gguf.FileType.F32)
 
 
 def test_a_missing_package_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(PeerError, match="pip install gguf"):
-        gguf.export(folder, tmp_path / "x.gguf", gguf.Kind.F32)
+        gguf.export(folder, tmp_path / "x.gguf", gguf.FileType.F32)
     assert list(tmp_path.iterdir()) == []
 
 
-AT = Place(prefix=(10, 11, 12, 13), suffix=(20, 21), anchor=1, line=3)
+AT = TokenCursor(prefix=(10, 11, 12, 13), suffix=(20, 21), anchor=1, line=3)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def fake():
 
 def test_the_ids_are_sent_as_they_are(fake, tmp_path):
     with started(tmp_path / "x.gguf", command=fake) as llama:
-        assert llama.complete([7, 0, 7], 5) == Answer((7, 0, 7), 5, 2.5, 4.5)
+        assert llama.complete([7, 0, 7], 5) == LlamaAnswer((7, 0, 7), 5, 2.5, 4.5)
         assert llama.complete([7, 0, 7], 2).tokens == (7, 0)
         assert llama.log_probabilities([7], 3) == {0: 0, 1: -1, 2: -2}
         with pytest.raises(PeerError, match=r"refused /completion: .*an empty prompt"):
@@ -263,7 +263,7 @@ class Counting:
             for p in self.prompts
         )
         self.prompts.append(list(tokens))
-        return Answer((), len(tokens) - known, 1.0, 1.0)
+        return LlamaAnswer((), len(tokens) - known, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("planted_tokens", [0, 7])
@@ -271,7 +271,7 @@ def test_a_trial_opens_types_jumps_and_switches(planted_tokens):
     text = "".join(f"line_{i} = {i}\n" for i in range(60))
     variant = trial.Variant("x", (), planted_tokens=planted_tokens)
     texts = {"first": text, "second": "other = 1\n" * 9}
-    editor = trial.Editor(variant, Counting(), tiny_model.ours(), texts)
+    editor = trial.TrialEditor(variant, Counting(), tiny_model.ours(), texts)
     played = list(trial.played(editor, "abc"))
     kinds = [kind for kind, _ in played]
     assert [kinds.count(kind) for kind in trial.KINDS] == [2, 3, trial.JUMPS, trial.SWITCHES]

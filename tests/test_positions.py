@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_text import ENCODINGS, broken_texts, texts, unhurried
-from stateline.lsp_server.edit.positions import LineIndex, without_lone_surrogates
+from stateline.lsp_server.edit.positions import LineIndex
+from stateline.model.tokens.spelling import well_formed
 
 encodings = st.sampled_from(ENCODINGS)
 anywhere = st.integers(-3, 40) | st.sampled_from([-(10**30), 2**31 - 1, 2**32, 10**30])
@@ -139,7 +140,7 @@ def test_edits_that_split_and_join_line_breaks(text, start, end, new, count):
 @unhurried
 @given(st.text(st.sampled_from("aé💡\ud83d\udca1\n\r"), max_size=20), anywhere, anywhere, encodings)
 def test_lone_surrogates_become_one_character_each(text, line, character, encoding):
-    clean = without_lone_surrogates(text)
+    clean = well_formed(text)
     clean.encode()
     assert len(clean) == len(text)
     kept = [(old, new) for old, new in zip(text, clean, strict=True) if old != new]
@@ -152,4 +153,4 @@ def test_lone_surrogates_become_one_character_each(text, line, character, encodi
 @unhurried
 @given(texts)
 def test_valid_text_is_left_alone(text):
-    assert without_lone_surrogates(text) is text
+    assert well_formed(text) is text

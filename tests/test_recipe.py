@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from stateline.model.training.run import recipe as recipe_module
-from stateline.model.training.run.pace import Pace
+from stateline.model.training.run.pace import RunPace
 from stateline.model.training.run.recipe import Recipe
 
 WHOLE = "vocabulary = 3\nmodel = {}\n"
@@ -54,7 +54,7 @@ def test_the_recipes_that_come_along_load(name: str):
 
 def test_the_gpu_recipe_is_the_run_that_made_the_embedded_model():
     recipe = load("gpu.toml")
-    assert recipe.pace == Pace("seconds", 540, 243, 150)
+    assert recipe.pace == RunPace("seconds", 540, 243, 150)
     assert recipe.lanes * recipe.length == 65_536
     assert recipe.lanes_of().count("python") == 48
     assert recipe.lanes == recipe.together == 64
@@ -80,8 +80,8 @@ def test_lanes_are_dealt_by_share_and_no_language_goes_without(shares, lanes, ex
 
 def test_a_run_by_the_clock_can_be_one_of_steps_and_back():
     by_clock = Recipe({}, 3, minutes=9, decay_share=0.45, warmup=7)
-    assert by_clock.in_steps(20).pace == Pace("steps", 20, 9, 7)
-    assert by_clock.in_minutes(2).pace == Pace("seconds", 120, 54, 7)
+    assert by_clock.in_steps(20).pace == RunPace("steps", 20, 9, 7)
+    assert by_clock.in_minutes(2).pace == RunPace("seconds", 120, 54, 7)
     by_steps = Recipe({}, 3, steps=100, decay=40, warmup=7)
-    assert by_steps.in_steps(200).pace == Pace("steps", 200, 40, 7)
+    assert by_steps.in_steps(200).pace == RunPace("steps", 200, 40, 7)
     assert by_steps.in_steps(200).in_minutes(1).pace.unit == "seconds"

@@ -17,13 +17,13 @@ from benchmarks.replay import __main__ as program
 from benchmarks.replay import acceptance, engines
 from benchmarks.replay import player as player_module
 from benchmarks.replay.__main__ import main
-from benchmarks.replay.actions import Action, Edit, Form, Kind
-from benchmarks.replay.costs import Cost, Outcome, costs, outcome
+from benchmarks.replay.actions import Action, ActionKind, Form, TextEdit
+from benchmarks.replay.costs import Outcome, QuestionCost, costs, outcome
 from benchmarks.replay.player import (
     Played,
     Player,
     Step,
-    Usage,
+    UsageMessage,
     _initialize,
     cpu_seconds,
     play,
@@ -58,16 +58,16 @@ def pair(folder):
 
 def test_a_whole_trace_arrives_at_the_new_text_and_a_pause_at_its_end(tmp_path, monkeypatch):
     changes = [Change("sub/a.py", OLD, NEW), Change("b.py", "x = 1\n", NEW)]
-    actions = [a for a in trace(changes, Random(0)) if a.kind is not Kind.PAUSE]
+    actions = [a for a in trace(changes, Random(0)) if a.kind is not ActionKind.PAUSE]
     with Client(Connection(scripted("silent"))) as client:
         _initialize(client, tmp_path, {"reportUsage": True})
         player = Player(client, tmp_path, {c.path: c.old for c in changes})
         steps = [player.step(action) for action in actions]
-        assert player.step(Action(Kind.PAUSE, "", 0)).over
+        assert player.step(Action(ActionKind.PAUSE, "", 0)).over
         seen = usages(client.connection)
         assert player.step(actions[0]).asked
         monkeypatch.setattr(player_module, "PAUSE_DEADLINE_S", 0.0)
-        assert not player.step(Action(Kind.PAUSE, "", 0)).over  # it has had no time to read
+        assert not player.step(Action(ActionKind.PAUSE, "", 0)).over  # it has had no time to read
     assert [step.kind for step in steps] == [action.kind for action in actions]
     for change in changes:
         assert (tmp_path / change.path).read_text(encoding="utf-8") == NEW
@@ -79,12 +79,14 @@ def test_a_whole_trace_arrives_at_the_new_text_and_a_pause_at_its_end(tmp_path, 
 def test_typing_through_is_told_apart(tmp_path):
     text = "first = 1\nsecond = first + first\n"
     (tmp_path / "new.py").write_text(text)
-    typed = (Action(Kind.TYPE, "a.py", at + 1, Edit(at, at, text[at])) for at in range(10, 20))
+    typed = (
+        Action(ActionKind.TYPE, "a.py", at + 1, TextEdit(at, at, text[at])) for at in range(10, 20)
+    )
     done = play(
         scripted("knows", tmp_path / "new.py"),
         {},
         {"a.py": text[:10]},
-        [Action(Kind.OPEN, "a.py", 0), *typed],
+        [Action(ActionKind.OPEN, "a.py", 0), *typed],
         Random(2),
     )
     result = report([outcome(done)])
@@ -98,12 +100,14 @@ def test_what_is_offered_is_accepted(tmp_path, monkeypatch):
     monkeypatch.setattr(acceptance, "ACCEPTED", 1.0)
     text = "first = 1\nsecond = first + first\n"
     (tmp_path / "new.py").write_text(text)
-    typed = [Action(Kind.TYPE, "a.py", at + 1, Edit(at, at, text[at])) for at in range(10, 32)]
+    typed = [
+        Action(ActionKind.TYPE, "a.py", at + 1, TextEdit(at, at, text[at])) for at in range(10, 32)
+    ]
     done = play(
         scripted("knows", tmp_path / "new.py"),
         {},
         {"a.py": text[:10]},
-        [Action(Kind.OPEN, "a.py", 0), *typed],
+        [Action(ActionKind.OPEN, "a.py", 0), *typed],
         Random(0),
     )
     now = text[:10]
@@ -136,9 +140,9 @@ def test_cpu_seconds_are_counted_where_they_can_be():
 # Counting.
 
 ASK = [
-    Step(Kind.TYPE, 0, True, 5.0),
-    Step(Kind.JUMP, 10, True, 7.0),
-    Step(Kind.TYPE, 20, True, 6.0),
+    Step(ActionKind.TYPE, 0, True, 5.0),
+    Step(ActionKind.JUMP, 10, True, 7.0),
+    Step(ActionKind.TYPE, 20, True, 6.0),
 ]
 
 
@@ -155,14 +159,16 @@ ASK = [
     ],
 )
 def test_costs_belong_to_their_questions(seen, expected):
-    found = costs(ASK, [Usage(*each, cold=False) for each in seen])
+    found = costs(ASK, [UsageMessage(*each, cold=False) for each in seen])
     got = [cost.tokens_waiting if cost.source == "model" else cost.source for cost in found]
     assert got == expected
 
 
 def test_what_is_read_in_the_background_belongs_to_the_question_before():
-    steps = [ASK[0], Step(Kind.PAUSE, 1), *ASK[1:]]
-    seen = [Usage(i, "background", tokens, False) for i, tokens in ((2, 7), (9, 1), (10, 20))]
+    steps = [ASK[0], Step(ActionKind.PAUSE, 1), *ASK[1:]]
+    seen = [
+        UsageMessage(i, "background", tokens, False) for i, tokens in ((2, 7), (9, 1), (10, 20))
+    ]
     assert [cost.tokens_background for cost in costs(steps, seen)] == [8, 20, 0]
 
 
@@ -170,15 +176,15 @@ def test_what_is_read_in_the_background_belongs_to_the_question_before():
 def test_a_run_whose_request_is_told_needs_no_order(late):
     steps = [Step(step.kind, step.mark, True, request=n) for n, step in enumerate(ASK, start=5)]
     seen = [
-        Usage(late + 1, "model", 300, True, 6),
-        Usage(late + 2, "model", 3, False, 5),
-        Usage(late + 3, "typed", 0, False, 7),
-        Usage(late + 4, "model", 1, False, 5),
+        UsageMessage(late + 1, "model", 300, True, 6),
+        UsageMessage(late + 2, "model", 3, False, 5),
+        UsageMessage(late + 3, "typed", 0, False, 7),
+        UsageMessage(late + 4, "model", 1, False, 5),
     ]
     assert costs(steps, seen) == [
-        Cost(Kind.TYPE, 0.0, "model", 4),
-        Cost(Kind.JUMP, 0.0, "model", 300, cold=True),
-        Cost(Kind.TYPE, 0.0, "typed"),
+        QuestionCost(ActionKind.TYPE, 0.0, "model", 4),
+        QuestionCost(ActionKind.JUMP, 0.0, "model", 300, cold=True),
+        QuestionCost(ActionKind.TYPE, 0.0, "typed"),
     ]
 
 
@@ -187,12 +193,18 @@ def played(steps, usages, cpu_s=None, actions=()):
 
 
 def test_a_report_sums_up_all_traces():
-    accepted = Action(Kind.ACCEPT, "a.py", 1, Edit(0, 0, "x"), Form.WORD)
+    accepted = Action(ActionKind.ACCEPT, "a.py", 1, TextEdit(0, 0, "x"), Form.WORD)
     first = played(
-        ASK, (Usage(1, "model", 3, False), Usage(11, "typed", 0, False)), 2.0, [accepted]
+        ASK,
+        (UsageMessage(1, "model", 3, False), UsageMessage(11, "typed", 0, False)),
+        2.0,
+        [accepted],
     )
     second = played(
-        (ASK[0], Step(Kind.PAUSE, 3, over=False)), (Usage(1, "model", 9, True),), 1.0, [accepted]
+        (ASK[0], Step(ActionKind.PAUSE, 3, over=False)),
+        (UsageMessage(1, "model", 9, True),),
+        1.0,
+        [accepted],
     )
     both = report([first, second])
     assert list(both.kinds) == ["jump", "type"]
@@ -203,7 +215,7 @@ def test_a_report_sums_up_all_traces():
     assert (both.unreported, both.pauses, both.pauses_without_end) == (1, 1, 1)
     assert both.accepted == {"word": 2}
     assert report([first, played((), ())]).cpu_s is None
-    assert costs(ASK[:1], []) == [Cost(Kind.TYPE, 5.0, "")]
+    assert costs(ASK[:1], []) == [QuestionCost(ActionKind.TYPE, 5.0, "")]
 
 
 def test_figures_of_nothing_are_null_in_json():
@@ -213,15 +225,15 @@ def test_figures_of_nothing_are_null_in_json():
 
 
 def test_the_table_fits_into_a_terminal():
-    steps = [Step(kind, at, True, 1234.0) for at, kind in enumerate(Kind)]
-    seen = [Usage(at, "model", 12345, True) for at in range(len(steps))]
-    one = played(steps * 3, (*seen, Usage(99, "background", 12345, True)), 1.0)
+    steps = [Step(kind, at, True, 1234.0) for at, kind in enumerate(ActionKind)]
+    seen = [UsageMessage(at, "model", 12345, True) for at in range(len(steps))]
+    one = played(steps * 3, (*seen, UsageMessage(99, "background", 12345, True)), 1.0)
     console = Console(width=80, file=io.StringIO())
     judged = verdicts({OURS: [one], "llama-server": [one]})
     show({OURS: report([one]), "llama-server": report([Outcome((), 0, None)])}, judged, console)
     text = console.file.getvalue()
     assert "…" not in text
-    assert all(f"\n {kind.value} " in text for kind in Kind)
+    assert all(f"\n {kind.value} " in text for kind in ActionKind)
     # The same is no more, in typing; and how much memory they have nobody said.
     assert text.count("\nMISSED  ") == len(judged) - 2
 
@@ -247,7 +259,7 @@ def test_the_program_prints_a_table_and_json(tmp_path, capsys):
 def test_engines_are_compared_side_by_side(tmp_path, capsys, monkeypatch):
     def other(told, ours):
         assert [question.kind for question in told] == [cost.kind for cost in ours.costs]
-        return Outcome(tuple(Cost(each.kind, None, "model", 9) for each in told), 12, 5.0)
+        return Outcome(tuple(QuestionCost(each.kind, None, "model", 9) for each in told), 12, 5.0)
 
     monkeypatch.setattr(program, "read_anew", lambda model, seed: other)
     monkeypatch.setattr(program, "LlamaServer", lambda model: other)
@@ -286,7 +298,7 @@ def test_whose_turn_is_first_goes_round(tmp_path, monkeypatch):
         return Played((), (), (), None)
 
     monkeypatch.setattr(engines, "played_on", noted)
-    project = engines.Project(*map(Path, pair(tmp_path)[1::2]), 1, 0)
+    project = engines.ReleasePair(*map(Path, pair(tmp_path)[1::2]), 1, 0)
     models = {"a": Path("a"), "b": Path("b")}
     for turn in range(2):
         assert list(engines.beside(project, [], models, {}, turn)) == ["a", "b"]

@@ -12,7 +12,7 @@ from test_traces import SOURCES
 from tiny_model import ours as tokenizer
 
 from benchmarks.replay import flat as flat_module
-from benchmarks.replay.actions import Kind, Page
+from benchmarks.replay.actions import ActionKind, Buffer
 from benchmarks.replay.flat import Flat, around, draw, main, measured, ratios, summed
 from benchmarks.replay.keyboard import typed
 from benchmarks.replay.player import PlayError
@@ -40,14 +40,14 @@ def test_too_little_text_is_refused():
 
 
 def plain_keys():
-    page = Page("open.py", BEFORE)
-    page.cursor = len(BEFORE)
-    return [action for action in typed(page, WRITTEN, flat_module._Steady()) if action.edit]
+    buffer = Buffer("open.py", BEFORE)
+    buffer.cursor = len(BEFORE)
+    return [action for action in typed(buffer, WRITTEN, flat_module._Steady()) if action.edit]
 
 
 def test_the_keys_are_typing_alone():
     kinds = [action.kind for action in plain_keys()]
-    assert set(kinds) <= {Kind.TYPE, Kind.BACKSPACE}
+    assert set(kinds) <= {ActionKind.TYPE, ActionKind.BACKSPACE}
     assert len(kinds) >= len("value = f(1)")
 
 

@@ -9,12 +9,12 @@ from test_traces import REAL
 from tiny_model import ours as tokenizer
 
 from benchmarks.replay import reread as reread_module
-from benchmarks.replay.actions import Action, Edit, Kind
-from benchmarks.replay.costs import Cost, Outcome
+from benchmarks.replay.actions import Action, ActionKind, TextEdit
+from benchmarks.replay.costs import Outcome, QuestionCost
 from benchmarks.replay.llama import LlamaPeer
 from benchmarks.replay.peers import Written, asked
 from benchmarks.replay.player import PlayError
-from benchmarks.replay.questions import CACHED, Cache, Prompts, Question, questions
+from benchmarks.replay.questions import CACHED, AnswerCache, Prompts, Question, questions
 from benchmarks.replay.reread import Forgetful, reread
 from benchmarks.replay.targets import LIMITS, OURS, PEER, verdicts
 from benchmarks.replay.traces import shortened, trace
@@ -32,14 +32,14 @@ def some_questions(keys=60):
 
 def test_a_question_has_the_text_of_its_moment():
     actions = [
-        Action(Kind.OPEN, "a.py", 1),
-        Action(Kind.TYPE, "a.py", 2, Edit(1, 1, "b")),
-        Action(Kind.SAVE, "a.py", 2),
-        Action(Kind.PAUSE, "a.py", 2),
+        Action(ActionKind.OPEN, "a.py", 1),
+        Action(ActionKind.TYPE, "a.py", 2, TextEdit(1, 1, "b")),
+        Action(ActionKind.SAVE, "a.py", 2),
+        Action(ActionKind.PAUSE, "a.py", 2),
     ]
     assert list(questions({"a.py": "a"}, actions)) == [
-        Question(Kind.OPEN, context("a")),
-        Question(Kind.TYPE, context("ab")),
+        Question(ActionKind.OPEN, context("a")),
+        Question(ActionKind.TYPE, context("ab")),
     ]
 
 
@@ -57,7 +57,7 @@ def test_a_prompt_spells_the_text_before_the_cursor_and_typing_appends():
 
 
 def test_a_cache_answers_what_is_typed_through():
-    cache, base = Cache(), context("x = ")
+    cache, base = AnswerCache(), context("x = ")
     assert not cache.knows(base)
     cache.add(base, "foo(a)")
     for text, known in (
@@ -141,7 +141,7 @@ class Clean:
 
 def served(told, typed):
     costs = [
-        Cost(question.kind, 1.0, "typed" if typed(at) else "model")
+        QuestionCost(question.kind, 1.0, "typed" if typed(at) else "model")
         for at, question in enumerate(told)
     ]
     return Outcome(tuple(costs), 60, 1.0)
@@ -171,21 +171,23 @@ def test_an_engine_that_keeps_a_state_is_no_measure():
 
 
 def waited(kind, *tokens, source="model", cpu_s=1.0):
-    return Outcome(tuple(Cost(kind, 1.0, source, each) for each in tokens), len(tokens), cpu_s)
+    return Outcome(
+        tuple(QuestionCost(kind, 1.0, source, each) for each in tokens), len(tokens), cpu_s
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "tokens", "met"),
     [
-        (Kind.TYPE, [6] * 19 + [16], True),
-        (Kind.TYPE, [7] * 20, False),
-        (Kind.TYPE, [1] * 18 + [17] * 2, False),
-        (Kind.BACKSPACE, [16, 64], True),
-        (Kind.UNDO, [16, 65], False),
-        (Kind.ACCEPT, [6, 16], True),
-        (Kind.JUMP, [400, 1024], True),
-        (Kind.SWITCH, [401, 401], False),
-        (Kind.PASTE, [5000], None),
+        (ActionKind.TYPE, [6] * 19 + [16], True),
+        (ActionKind.TYPE, [7] * 20, False),
+        (ActionKind.TYPE, [1] * 18 + [17] * 2, False),
+        (ActionKind.BACKSPACE, [16, 64], True),
+        (ActionKind.UNDO, [16, 65], False),
+        (ActionKind.ACCEPT, [6, 16], True),
+        (ActionKind.JUMP, [400, 1024], True),
+        (ActionKind.SWITCH, [401, 401], False),
+        (ActionKind.PASTE, [5000], None),
     ],
 )
 def test_a_limit_is_met_or_missed(kind, tokens, met):
@@ -196,8 +198,12 @@ def test_a_limit_is_met_or_missed(kind, tokens, met):
 
 
 def test_each_model_is_judged_by_its_time_and_memory():
-    quick = Outcome((Cost(Kind.JUMP, 100.0, "model"),), 1000, 30.0, resident_bytes=200 << 20)
-    slow = Outcome((Cost(Kind.JUMP, 100.5, "model"),), 1000, 30.5, resident_bytes=201 << 20)
+    quick = Outcome(
+        (QuestionCost(ActionKind.JUMP, 100.0, "model"),), 1000, 30.0, resident_bytes=200 << 20
+    )
+    slow = Outcome(
+        (QuestionCost(ActionKind.JUMP, 100.5, "model"),), 1000, 30.5, resident_bytes=201 << 20
+    )
     found = verdicts({"v5": [quick, quick], "v6": [quick, slow]}, ["v5", "v6"])
     met = {each.what: each.met for each in found if each.what.startswith("v")}
     assert len(met) == 2 * (len(LIMITS) + 3)
@@ -213,17 +219,17 @@ def test_each_model_is_judged_by_its_time_and_memory():
 @pytest.mark.parametrize(
     ("kind", "ours", "theirs", "met"),
     [
-        (Kind.JUMP, 100, 1000, True),
-        (Kind.JUMP, 101, 1000, False),
-        (Kind.SWITCH, 100, 999, False),
-        (Kind.TYPE, 4, 4, True),
-        (Kind.TYPE, 5, 4, False),
+        (ActionKind.JUMP, 100, 1000, True),
+        (ActionKind.JUMP, 101, 1000, False),
+        (ActionKind.SWITCH, 100, 999, False),
+        (ActionKind.TYPE, 4, 4, True),
+        (ActionKind.TYPE, 5, 4, False),
     ],
 )
 def test_the_peer_is_beaten_or_not(kind, ours, theirs, met):
     both = {OURS: [waited(kind, ours)], PEER: [waited(kind, theirs, cpu_s=2.0)]}
     *_, jump, switch, typing, cpu = verdicts(both)
-    judged = {Kind.JUMP: jump, Kind.SWITCH: switch, Kind.TYPE: typing}
+    judged = {ActionKind.JUMP: jump, ActionKind.SWITCH: switch, ActionKind.TYPE: typing}
     assert judged.pop(kind).met is met
     assert {verdict.met for verdict in judged.values()} == {None}
     assert cpu.met

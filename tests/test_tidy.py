@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import tokenize
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -127,9 +129,10 @@ def test_the_picture_of_the_rooms_is_fresh():
 
 
 def test_imports_between_our_modules_have_no_cycle():
+    modules = read_modules({**PACKAGES, "benchmarks": "benchmarks"})
     edges = {
-        name: {found.target for found in imports} & MODULES.keys() - {name}
-        for name, imports in IMPORTS.items()
+        name: {found.target for found in imports_of(module, modules)} & modules.keys() - {name}
+        for name, module in modules.items()
     }
     assert " -> ".join(find_cycle(edges)) == ""
 
@@ -154,6 +157,45 @@ def test_a_file_is_documented_well_named_and_finished(path: Path):
     vague = {"utils", "util", "common", "helpers", "helper", "manager", "managers"}
     assert not vague & set(re.split(r"[_.]", path.stem)), "the name says nothing about the content"
     assert unfinished(source) == []
+
+
+def test_no_two_public_types_share_a_name():
+    sources = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for folder in (*PACKAGES, "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert named_twice(sources) == {}
+
+
+def named_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names of public top-level classes and type aliases that several files define."""
+    places = defaultdict(list)
+    for label, source in sources.items():
+        for name in {type_named(node) for node in ast.parse(source).body} - {""}:
+            places[name].append(label)
+    return {name: labels for name, labels in places.items() if len(labels) > 1}
+
+
+def type_named(node: ast.stmt) -> str:
+    """The public class or type alias that a statement defines, known by its capitals; or none."""
+    match node:
+        case (
+            ast.ClassDef(name=name)
+            | ast.Assign(targets=[ast.Name(id=name)])
+            | ast.AnnAssign(target=ast.Name(id=name))
+        ):
+            return name if re.fullmatch(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*", name) else ""
+    return ""
+
+
+def test_a_name_of_two_types_is_seen():
+    sources = {
+        "a.py": "class Page: pass\nWide = dict[str, int]\nONE = 1\nclass _Here: pass\n",
+        "b.py": "Page: TypeAlias = int\nWide = list[int]\nONE = 1\nclass _Here: pass\n",
+        "c.py": "def f():\n    class Page: pass\n",
+    }
+    assert named_twice(sources) == {"Page": ["a.py", "b.py"], "Wide": ["a.py", "b.py"]}
 
 
 def unfinished(source: str) -> list[str]:

@@ -16,7 +16,7 @@ from wheels import make_wheel
 
 from benchmarks.replay import keyboard
 from benchmarks.replay import releases as releases_module
-from benchmarks.replay.actions import KEYSTROKES, NEAR_LINES, Action, Edit, Kind, Page
+from benchmarks.replay.actions import KEYSTROKES, NEAR_LINES, Action, ActionKind, Buffer, TextEdit
 from benchmarks.replay.keyboard import typed
 from benchmarks.replay.releases import ReleaseError, changes, language_id, texts
 from benchmarks.replay.traces import Change, hunks_of, shortened, trace
@@ -66,7 +66,8 @@ REAL = [Change(f"{n}.py", old, new) for n, (old, new) in enumerate(pairwise(SOUR
 def test_all_actions_make_the_new_texts_of_real_files(seed):
     actions, now = replayed(REAL, seed)
     assert now == {change.path: change.new for change in REAL}
-    assert {action.kind for action in actions} == set(Kind) - {Kind.ACCEPT}  # nobody offers here
+    # Nobody offers here.
+    assert {action.kind for action in actions} == set(ActionKind) - {ActionKind.ACCEPT}
 
 
 def test_a_seed_makes_one_trace():
@@ -78,11 +79,11 @@ def test_a_file_is_opened_first_and_closed_last():
     actions, _ = replayed(REAL, 0)
     for change in REAL:
         kinds = [action.kind for action in actions if action.path == change.path]
-        assert (kinds[0], kinds[-2:]) == (Kind.OPEN, [Kind.SAVE, Kind.CLOSE])
-        assert kinds.count(Kind.OPEN) == kinds.count(Kind.CLOSE) == 1
+        assert (kinds[0], kinds[-2:]) == (ActionKind.OPEN, [ActionKind.SAVE, ActionKind.CLOSE])
+        assert kinds.count(ActionKind.OPEN) == kinds.count(ActionKind.CLOSE) == 1
     for before, after in pairwise(actions):
         if before.path != after.path:
-            assert after.kind in (Kind.OPEN, Kind.SWITCH, Kind.SAVE)
+            assert after.kind in (ActionKind.OPEN, ActionKind.SWITCH, ActionKind.SAVE)
 
 
 def test_an_undo_brings_the_text_before_back():
@@ -92,7 +93,7 @@ def test_an_undo_brings_the_text_before_back():
             continue
         earlier[action.path].append(now[action.path])
         now[action.path] = action.edit.applied(now[action.path])
-        if action.kind is Kind.UNDO:
+        if action.kind is ActionKind.UNDO:
             undone += 1
             assert now[action.path] in earlier[action.path][-100:]
     assert undone > 5
@@ -104,9 +105,9 @@ def test_a_jump_is_far_and_a_move_is_near():
         path = action.path
         if action.edit is not None:
             now[path] = action.edit.applied(now[path])
-        elif action.kind in (Kind.JUMP, Kind.MOVE):
+        elif action.kind in (ActionKind.JUMP, ActionKind.MOVE):
             lines = now[path].count("\n", *sorted((cursor[path], action.cursor)))
-            assert (lines > NEAR_LINES) is (action.kind is Kind.JUMP)
+            assert (lines > NEAR_LINES) is (action.kind is ActionKind.JUMP)
         cursor[path] = action.cursor
 
 
@@ -116,7 +117,7 @@ def test_an_edit_elsewhere_leaves_the_cursor_at_its_text():
         path, before = action.path, now[action.path]
         if action.edit is not None:
             now[path] = action.edit.applied(before)
-        if action.kind is Kind.ELSEWHERE:
+        if action.kind is ActionKind.ELSEWHERE:
             seen += 1
             assert before[cursor[path] :][:20] == now[path][action.cursor :][:20]
             assert before.count("\n", *sorted((action.edit.start, cursor[path]))) > NEAR_LINES
@@ -139,10 +140,10 @@ def test_a_trace_is_cut_after_so_many_keystrokes(keystrokes):
     [
         ("", "", []),
         ("a\nb\n", "a\nb\n", []),
-        ("a\nb\n", "a\nx\nb\n", [Edit(2, 2, "x\n")]),
-        ("a\nb\nc", "a\nc", [Edit(2, 4, "")]),
-        ("a\nb\nc\n", "x\nb\ny\n", [Edit(0, 2, "x\n"), Edit(4, 6, "y\n")]),
-        ("a", "a\n", [Edit(0, 1, "a\n")]),
+        ("a\nb\n", "a\nx\nb\n", [TextEdit(2, 2, "x\n")]),
+        ("a\nb\nc", "a\nc", [TextEdit(2, 4, "")]),
+        ("a\nb\nc\n", "x\nb\ny\n", [TextEdit(0, 2, "x\n"), TextEdit(4, 6, "y\n")]),
+        ("a", "a\n", [TextEdit(0, 1, "a\n")]),
     ],
 )
 def test_hunks_are_lines(old, new, hunks):
@@ -165,11 +166,11 @@ class Middle(Random):
 
 def keys(above, text, below, path="a.py"):
     """Each edit as a short word: a minus for each character that it takes, and what it puts."""
-    page = Page(path, above + below)
-    page.cursor = len(above)
-    actions = list(typed(page, text, Never()))
-    assert page.text == above + text + below
-    assert page.cursor == len(above + text)
+    buffer = Buffer(path, above + below)
+    buffer.cursor = len(above)
+    actions = list(typed(buffer, text, Never()))
+    assert buffer.text == above + text + below
+    assert buffer.cursor == len(above + text)
     return [
         "-" * (each.edit.end - each.edit.start) + each.edit.new for each in actions if each.edit
     ]
@@ -221,43 +222,43 @@ def always(monkeypatch, *names):
 
 def test_a_typo_is_taken_back_and_typed_again(monkeypatch):
     always(monkeypatch, "TYPO")
-    page = Page("a.py", "")
-    kinds = Counter(action.kind for action in typed(page, "word", Random(1)))
-    assert page.text == "word"
-    assert kinds[Kind.BACKSPACE] == kinds[Kind.RETYPE] == 4
+    buffer = Buffer("a.py", "")
+    kinds = Counter(action.kind for action in typed(buffer, "word", Random(1)))
+    assert buffer.text == "word"
+    assert kinds[ActionKind.BACKSPACE] == kinds[ActionKind.RETYPE] == 4
 
 
 def test_an_undone_word_is_typed_again(monkeypatch):
     always(monkeypatch, "UNDONE_WORD")
-    page = Page("a.py", "")
-    said = [(each.kind, each.edit) for each in typed(page, "abc d", Random(1))]
-    assert page.text == "abc d"
-    assert said[3] == (Kind.UNDO, Edit(0, 3, ""))
-    assert [kind for kind, _ in said[4:]] == [Kind.RETYPE] * 3 + [Kind.TYPE] * 2
+    buffer = Buffer("a.py", "")
+    said = [(each.kind, each.edit) for each in typed(buffer, "abc d", Random(1))]
+    assert buffer.text == "abc d"
+    assert said[3] == (ActionKind.UNDO, TextEdit(0, 3, ""))
+    assert [kind for kind, _ in said[4:]] == [ActionKind.RETYPE] * 3 + [ActionKind.TYPE] * 2
 
 
 def test_what_is_inserted_takes_the_place_of_what_the_editor_closed(monkeypatch):
     always(monkeypatch)
-    page = Page("a.py", "\nbelow")
-    actions = typed(page, "f(argument_one)\n", Middle())
+    buffer = Buffer("a.py", "\nbelow")
+    actions = typed(buffer, "f(argument_one)\n", Middle())
     assert [next(actions).edit.new for _ in range(2)] == ["f", "()"]
     always(monkeypatch, "INSERTED")
-    assert next(actions) == Action(Kind.INSERT, "a.py", 15, Edit(2, 3, "argument_one)"))
+    assert next(actions) == Action(ActionKind.INSERT, "a.py", 15, TextEdit(2, 3, "argument_one)"))
     assert [each.edit.new for each in actions] == ["\n"]
-    assert page.text == "f(argument_one)\n\nbelow"
+    assert buffer.text == "f(argument_one)\n\nbelow"
 
 
 def test_what_is_inserted_leaves_the_brace_below_alone(monkeypatch):
     always(monkeypatch)
-    page = Page("a.ts", "\nbelow")
-    actions = typed(page, "if x {\n    argument_one\n}\n", Middle())
-    while page.text != "if x {\n    \n}\nbelow":
+    buffer = Buffer("a.ts", "\nbelow")
+    actions = typed(buffer, "if x {\n    argument_one\n}\n", Middle())
+    while buffer.text != "if x {\n    \n}\nbelow":
         next(actions)
     always(monkeypatch, "INSERTED")
-    assert next(actions) == Action(Kind.INSERT, "a.ts", 23, Edit(11, 11, "argument_one"))
-    assert next(actions) == Action(Kind.MOVE, "a.ts", 25)
+    assert next(actions) == Action(ActionKind.INSERT, "a.ts", 23, TextEdit(11, 11, "argument_one"))
+    assert next(actions) == Action(ActionKind.MOVE, "a.ts", 25)
     assert [each.edit.new for each in actions] == ["\n"]
-    assert page.text == "if x {\n    argument_one\n}\n\nbelow"
+    assert buffer.text == "if x {\n    argument_one\n}\n\nbelow"
 
 
 # Releases.

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
-from stateline.lsp_server.client.tally import Cost, Keystroke, Spread, Tally
+from stateline.lsp_server.client.tally import Keystroke, ReportedCost, Spread, Tally
 from stateline.lsp_server.client.typist import (
     Draft,
     Habits,
+    Judgement,
     Key,
-    Verdict,
     accepting,
     draft_of,
     habits_of,
@@ -254,20 +254,20 @@ def test_enter_indents_by_braces(above, columns):
 @pytest.mark.parametrize(
     ("ghost", "left", "verdict"),
     [
-        ("value = 12", "value = 12\nnext", Verdict(True, True, "value = 12")),
-        ("value = 12\nnext", "value = 12\nnext", Verdict(True, True, "value = 12\nnext")),
-        ("value = 12\nother", "value = 12\nnext", Verdict(True, True, "value = 12")),
-        ("value = 1", "value = 12\nnext", Verdict(True, False, "value = 1")),  # right so far
-        ("value = 1\nother", "value = 12\nnext", Verdict(True, False, "")),
-        ("value = 99", "value = 12", Verdict(True, False, "")),
-        ("values", "value = 12", Verdict(False, False, "")),
-        ("x = 1", "x = 1", Verdict(True, True, "")),  # too short to be worth a key
-        (" = 123456789", " = 123456789", Verdict(True, True, " = 123456789")),
-        ("= 123456789", " = 123456789", Verdict(False, False, "")),
-        ("\n    deeper_still", "\n    deeper_still", Verdict(True, True, "\n    deeper_still")),
-        ("\n  deeper_still", "\n    deeper_still", Verdict(False, False, "")),
-        ("", "x = 1", Verdict(False, False, "")),
-        ("value = 12", "", Verdict(False, False, "")),
+        ("value = 12", "value = 12\nnext", Judgement(True, True, "value = 12")),
+        ("value = 12\nnext", "value = 12\nnext", Judgement(True, True, "value = 12\nnext")),
+        ("value = 12\nother", "value = 12\nnext", Judgement(True, True, "value = 12")),
+        ("value = 1", "value = 12\nnext", Judgement(True, False, "value = 1")),  # right so far
+        ("value = 1\nother", "value = 12\nnext", Judgement(True, False, "")),
+        ("value = 99", "value = 12", Judgement(True, False, "")),
+        ("values", "value = 12", Judgement(False, False, "")),
+        ("x = 1", "x = 1", Judgement(True, True, "")),  # too short to be worth a key
+        (" = 123456789", " = 123456789", Judgement(True, True, " = 123456789")),
+        ("= 123456789", " = 123456789", Judgement(False, False, "")),
+        ("\n    deeper_still", "\n    deeper_still", Judgement(True, True, "\n    deeper_still")),
+        ("\n  deeper_still", "\n    deeper_still", Judgement(False, False, "")),
+        ("", "x = 1", Judgement(False, False, "")),
+        ("value = 12", "", Judgement(False, False, "")),
     ],
 )
 def test_a_suggestion_is_judged(ghost, left, verdict):
@@ -276,7 +276,7 @@ def test_a_suggestion_is_judged(ghost, left, verdict):
 
 def test_no_suggestion_is_right_where_something_has_to_go_first():
     draft = Draft("", "value = 12", "", surplus="    ")
-    assert judge("value = 12", draft) == Verdict(False, False, "")
+    assert judge("value = 12", draft) == Judgement(False, False, "")
 
 
 # What is counted.
@@ -297,14 +297,14 @@ def test_the_spread_of_nothing_is_no_number():
 
 
 def cost(at_s, source, read=0):
-    return Cost(at_s, source, 0, read, 0, 0.0, False)
+    return ReportedCost(at_s, source, 0, read, 0, 0.0, False)
 
 
 TALLY = Tally(
     (
-        Keystroke(Key("a", 0, "a"), 1.0, 30.0, "bc", Verdict(True, True, "")),
-        Keystroke(Key("b", 0, "b"), 2.0, None, "", Verdict(False, False, "")),
-        Keystroke(accepting("c, d, e, f"), 3.0, 10.0, "x", Verdict(False, False, "")),
+        Keystroke(Key("a", 0, "a"), 1.0, 30.0, "bc", Judgement(True, True, "")),
+        Keystroke(Key("b", 0, "b"), 2.0, None, "", Judgement(False, False, "")),
+        Keystroke(accepting("c, d, e, f"), 3.0, 10.0, "x", Judgement(False, False, "")),
     ),
     (
         *(cost(0.5, "background", 1000), cost(1.1, "model", 300), cost(2.1, "model", 4)),
@@ -371,7 +371,7 @@ def test_each_language_has_its_colours(language):
 
 
 def test_the_median_stays_on_a_narrow_screen():
-    stroke = Keystroke(Key("a", 0, "a"), 1.0, 123.0, "bc", Verdict(True, True, ""))
+    stroke = Keystroke(Key("a", 0, "a"), 1.0, 123.0, "bc", Judgement(True, True, ""))
     lines = drawn(Scene("title", Draft("x" * 100, "y" * 100, ""), "", Tally((stroke,) * 100)), 80)
     assert lines[-1].rstrip().endswith("123 ms")
 

@@ -25,7 +25,6 @@ from stateline.model.networks.torch.torch_network import torch_tensors
 from stateline.model.tokens.tokenizer import Tokenizer
 from torch import Tensor
 
-from .gguf import Kind
 from .llama import started
 
 LENGTHS = (50, 64, 100, 129, 200, 256, 400, 600)
@@ -42,15 +41,15 @@ class Difference:
     same_choice: bool
 
 
-def show(folder: Path, paths: Mapping[Kind, Path]) -> None:
-    """Print what `compare` finds, a line per kind of weights and way of asking."""
-    for kind, path in paths.items():
+def show(folder: Path, paths: Mapping[str, Path]) -> None:
+    """Print what `compare` finds of each file, by name, a line for each way of asking."""
+    for name, path in paths.items():
         for way, found in compare(folder, path).items():
             largest = max(each.largest for each in found)
             divergence = max(each.divergence for each in found)
             same = sum(each.same_choice for each in found)
             print(
-                f"{kind.name:5} {way:12} log probability differs by at most {largest:.2e}, "
+                f"{name:5} {way:12} log probability differs by at most {largest:.2e}, "
                 f"divergence at most {divergence:.1e} nats, same choice {same} of {len(found)}"
             )
 

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from . import PeerError
 from .build import BUILD
+from .check import show
 
 PRETRAINED = Path(__file__).parents[2] / "model" / "pretrained"
 CONTEXT_TOKENS = 1 << 20  # what a recurrent model says; it has no limit
@@ -53,7 +54,7 @@ _OF_A_LAYER = {
 }
 
 
-class Kind(Enum):
+class FileType(Enum):
     """How the matrices are stored; the value is GGUF's number of the file type."""
 
     F32 = 0
@@ -66,18 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="compare with llama-server's answers")
     chosen = parser.parse_args(arguments)
     try:
-        paths = {kind: export(chosen.model, BUILD / f"{kind.name}.gguf", kind) for kind in Kind}
+        paths = {kind: export(chosen.model, BUILD / f"{kind.name}.gguf", kind) for kind in FileType}
         print(*paths.values(), sep="\n")
         if chosen.check:
-            from .check import show
-
-            show(chosen.model, paths)
+            show(chosen.model, {kind.name: path for kind, path in paths.items()})
     except (PeerError, ModelFolderError) as error:
         raise SystemExit(str(error)) from None
     return 0
 
 
-def export(folder: Path, path: Path, kind: Kind) -> Path:
+def export(folder: Path, path: Path, kind: FileType) -> Path:
     """Write the model in `folder` to `path`, whole or not at all; `path`.
 
     Raises PeerError for what llama.cpp cannot express, and what reading the folder raises.
@@ -131,16 +130,18 @@ def q8_0(matrix: Tensor) -> Tensor:
     return torch.cat([beside, blocks], dim=-1).flatten(1)
 
 
-def _add_tensor(writer: Any, name: str, tensor: Tensor, config: Mamba2Config, kind: Kind) -> None:
+def _add_tensor(
+    writer: Any, name: str, tensor: Tensor, config: Mamba2Config, kind: FileType
+) -> None:
     target = name_in_gguf(name)
-    if kind is Kind.Q8_0 and scale_shape(tuple(tensor.shape)) is not None:
+    if kind is FileType.Q8_0 and scale_shape(tuple(tensor.shape)) is not None:
         blocks = _library().GGMLQuantizationType.Q8_0
         writer.add_tensor(target, q8_0(tensor).numpy(), raw_dtype=blocks)
     else:
         writer.add_tensor(target, arranged(name, tensor, config).contiguous().numpy())
 
 
-def _add_sizes(writer: Any, config: Mamba2Config, kind: Kind) -> None:
+def _add_sizes(writer: Any, config: Mamba2Config, kind: FileType) -> None:
     writer.add_context_length(CONTEXT_TOKENS)
     writer.add_embedding_length(config.d_model)
     writer.add_feed_forward_length(0)  # this and the next are required, and mean nothing here

@@ -1,8 +1,8 @@
 """Prompts for an engine with a prefix cache, whole tokens up to the cursor: three orders of parts.
 
-Pure functions of a `Place`, which `place` reads from a text and a cursor; window and suffix are
-those of our engine. Knows no server. `anchored` is our own layout; `by_line` is llama.vim's, ours
-with the anchor at the cursor's line; `suffix_first` is that of Mistral and of --spm-infill.
+Pure functions of a `TokenCursor`, which `place` reads from a text and a cursor; window and suffix
+are those of our engine. Knows no server. `anchored` is our own layout; `by_line` is llama.vim's,
+ours with the anchor at the cursor's line; `suffix_first` is that of Mistral and of --spm-infill.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stateline.model.tokens.tokenizer import Markers, Tokenizer
 
 
 @dataclass(frozen=True)
-class Place:
+class TokenCursor:
     """A cursor in a text, in tokens; `anchor` and `line` count tokens of the prefix."""
 
     prefix: tuple[int, ...]
@@ -25,10 +25,10 @@ class Place:
     line: int  # up to the line break before the cursor
 
 
-Layout = Callable[[Markers, Place], list[int]]
+Layout = Callable[[Markers, TokenCursor], list[int]]
 
 
-def place(tokenizer: Tokenizer, text: str, offset: int, above: Sequence[int] = ()) -> Place:
+def place(tokenizer: Tokenizer, text: str, offset: int, above: Sequence[int] = ()) -> TokenCursor:
     """Where `offset` (code points) stands in `text`.
 
     `above` are the tokens above the anchor that this text had last: it stays while it stands
@@ -42,20 +42,20 @@ def place(tokenizer: Tokenizer, text: str, offset: int, above: Sequence[int] = (
     stays = held and ids[: len(held)] == held and len(ids) <= len(held) + layout.LONGEST_TOKENS
     anchor = len(held) if stays else layout.place_anchor(before, encoded.ends)
     line = bisect_right(encoded.ends, before.rfind("\n") + 1)
-    return Place(ids, tuple(suffix), anchor, line)
+    return TokenCursor(ids, tuple(suffix), anchor, line)
 
 
-def anchored(markers: Markers, at: Place) -> list[int]:
+def anchored(markers: Markers, at: TokenCursor) -> list[int]:
     """`[bos] [pre] P0 [suf] S [mid] M0`."""
     return layout.anchored(markers, at.prefix, at.anchor, at.suffix)[0]
 
 
-def by_line(markers: Markers, at: Place) -> list[int]:
+def by_line(markers: Markers, at: TokenCursor) -> list[int]:
     """`[bos] [pre] lines above [suf] S [mid] the cursor's line`."""
     return layout.anchored(markers, at.prefix, at.line, at.suffix)[0]
 
 
-def suffix_first(markers: Markers, at: Place) -> list[int]:
+def suffix_first(markers: Markers, at: TokenCursor) -> list[int]:
     """`[bos] [suf] S [pre] prefix [mid]`; the prefix alone where there are no markers."""
     head = [] if markers.bos is None else [markers.bos]
     if markers.pre is None or markers.suf is None or markers.mid is None:

@@ -35,7 +35,7 @@ BEST_FLAGS = (
 
 
 @dataclass(frozen=True)
-class Answer:
+class LlamaAnswer:
     """What was written, how many tokens of the prompt were read for it, and what both took."""
 
     tokens: tuple[int, ...]
@@ -80,7 +80,9 @@ class Llama:
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
         self._pid = pid
 
-    def complete(self, tokens: Sequence[int], max_tokens: int, stop: Sequence[str] = ()) -> Answer:
+    def complete(
+        self, tokens: Sequence[int], max_tokens: int, stop: Sequence[str] = ()
+    ) -> LlamaAnswer:
         """Write up to `max_tokens` tokens after `tokens`, the likeliest each; 0 only reads.
 
         It ends early where it has written one of the texts in `stop`.
@@ -88,7 +90,7 @@ class Llama:
         said = self._completion(tokens, max_tokens, stop=list(stop))
         times = said["timings"]
         written = tuple(said["tokens"])[:max_tokens]
-        return Answer(written, times["prompt_n"], times["prompt_ms"], times["predicted_ms"])
+        return LlamaAnswer(written, times["prompt_n"], times["prompt_ms"], times["predicted_ms"])
 
     def read(self, tokens: Sequence[int], step: int) -> int:
         """Read `tokens` in requests of `step` more each; how many it read.

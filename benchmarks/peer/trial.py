@@ -23,9 +23,9 @@ from stateline.model.tokens.tokenizer import Tokenizer
 
 from . import PeerError
 from .build import BUILD
-from .gguf import PRETRAINED, Kind
+from .gguf import PRETRAINED, FileType
 from .layouts import Layout, anchored, by_line, place, suffix_first
-from .llama import BEST_FLAGS, Answer, Llama, started
+from .llama import BEST_FLAGS, Llama, LlamaAnswer, started
 
 FILE_TOKENS, KEYS, JUMPS, SWITCHES, WRITTEN_TOKENS = 3000, 30, 10, 5, 16
 KINDS = ("open", "key", "jump", "switch")
@@ -64,7 +64,7 @@ VARIANTS = (
 
 
 @dataclass
-class Editor:
+class TrialEditor:
     """Two open files, and the server that is asked about them."""
 
     variant: Variant
@@ -73,7 +73,7 @@ class Editor:
     texts: dict[str, str]
     above: dict[str, tuple[int, ...]] = field(default_factory=dict)  # the anchor of each
 
-    def ask(self, name: str, offset: int) -> Answer:
+    def ask(self, name: str, offset: int) -> LlamaAnswer:
         """Complete at `offset` of a file."""
         at = place(self.tokenizer, self.texts[name], offset, self.above.get(name, ()))
         prompt = self.variant.layout(self.tokenizer.markers, at)
@@ -82,14 +82,17 @@ class Editor:
         self.above[name] = at.prefix[: at.anchor]
         answer = self.server.complete(prompt, WRITTEN_TOKENS)
         read = answer.read + planted
-        return Answer(answer.tokens, read, answer.prompt_ms, answer.predicted_ms)
+        return LlamaAnswer(answer.tokens, read, answer.prompt_ms, answer.predicted_ms)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("benchmarks.peer.trial", description=__doc__)
     parser.add_argument("--only", default="", help="the variants whose name holds this")
     chosen = parser.parse_args(arguments)
-    tokenizer, model = Tokenizer.load(tokenizer_path(PRETRAINED)), BUILD / f"{Kind.Q8_0.name}.gguf"
+    tokenizer, model = (
+        Tokenizer.load(tokenizer_path(PRETRAINED)),
+        BUILD / f"{FileType.Q8_0.name}.gguf",
+    )
     _show("tokens read: median, most", *KINDS, "read t/s", "write t/s", "CPU-s")
     try:
         for variant in VARIANTS:
@@ -108,9 +111,9 @@ def tried(variant: Variant, tokenizer: Tokenizer, model: Path) -> Iterator[str]:
     """The cells of a variant's row."""
     first, typed = cut(tokenizer, argparse)
     second, _ = cut(tokenizer, configparser)
-    answers: dict[str, list[Answer]] = defaultdict(list)
+    answers: dict[str, list[LlamaAnswer]] = defaultdict(list)
     with started(model, variant.flags) as server:
-        editor = Editor(variant, server, tokenizer, {"first": first, "second": second})
+        editor = TrialEditor(variant, server, tokenizer, {"first": first, "second": second})
         for kind, answer in played(editor, typed):
             answers[kind].append(answer)
         cpu_s = server.cpu_seconds()
@@ -126,7 +129,7 @@ def tried(variant: Variant, tokenizer: Tokenizer, model: Path) -> Iterator[str]:
     yield "" if cpu_s is None else f"{cpu_s:.1f}"
 
 
-def played(editor: Editor, typed: str) -> Iterator[tuple[str, Answer]]:
+def played(editor: TrialEditor, typed: str) -> Iterator[tuple[str, LlamaAnswer]]:
     """The actions, seeded; each with what it cost."""
     rng, texts = Random(0), editor.texts
     yield "open", editor.ask("first", len(texts["first"]))

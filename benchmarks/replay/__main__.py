@@ -23,12 +23,12 @@ from stateline.model.training.corpus.sources import CorpusError
 from benchmarks.peer import PeerError
 
 from .costs import Outcome
-from .engines import READ_ANEW, LlamaServer, Other, Project, named, read_anew, replayed
+from .engines import READ_ANEW, LlamaServer, Other, ReleasePair, named, read_anew, replayed
 from .player import PlayError
 from .projects import fetched, projects
 from .releases import ReleaseError
 from .report import Report, as_json, report, show
-from .targets import PEER, Verdict, verdicts
+from .targets import PEER, TargetVerdict, verdicts
 
 KEYSTROKES, SEED = 1000, 0
 MODEL_HELP = "a model folder; several are measured side by side; without it, the embedded model"
@@ -62,10 +62,10 @@ def main(arguments: Sequence[str] | None = None, command: Sequence[str] = SERVER
 
 def _told(
     seed: int,
-    pairs: Sequence[Project],
+    pairs: Sequence[ReleasePair],
     results: Sequence[Mapping[str, Outcome]],
     reports: Mapping[str, Report],
-    judged: Sequence[Verdict],
+    judged: Sequence[TargetVerdict],
 ) -> dict[str, Any]:
     alone = ({name: report([outcome]) for name, outcome in result.items()} for result in results)
     return {
@@ -97,11 +97,11 @@ def _check(chosen: argparse.Namespace) -> None:
         raise SystemExit("--keys must be a number from 0 up; 0 plays the whole difference.")
 
 
-def _pairs(chosen: argparse.Namespace) -> list[Project]:
+def _pairs(chosen: argparse.Namespace) -> list[ReleasePair]:
     given = list(zip(chosen.old, chosen.new, strict=True))
-    own = [Project(*pair, chosen.keys, chosen.seed, chosen.folder) for pair in given]
+    own = [ReleasePair(*pair, chosen.keys, chosen.seed, chosen.folder) for pair in given]
     known = projects() if chosen.projects else ()
-    return [*own, *(Project(*fetched(p), chosen.keys, chosen.seed, p.folder) for p in known)]
+    return [*own, *(ReleasePair(*fetched(p), chosen.keys, chosen.seed, p.folder) for p in known)]
 
 
 def _others(chosen: argparse.Namespace) -> dict[str, Other]:

@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 
-from .actions import Action, Edit, Form, Kind
+from .actions import Action, ActionKind, Form, TextEdit
 
 ACCEPTED = 0.5  # of the right offers; the others are typed through
 SHARES = (0.6, 0.2, 0.2)  # of Form's members, where all are right
 LEAST_KEYS = 3  # for fewer, pressing the key for it saves too little
 MOST_KEYS = 400  # looked ahead
-_PLAIN = frozenset({Kind.TYPE, Kind.RETYPE})
+_PLAIN = frozenset({ActionKind.TYPE, ActionKind.RETYPE})
 _WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
 _LINE = re.compile(r"\s*[^\n]*")
 
@@ -34,7 +34,7 @@ class Typist:
         self._last: Action | None = None
         self._refused = 0  # keys that a refused offer stood for and that are still to come
 
-    def next(self, offered: Edit | None) -> Action | None:
+    def next(self, offered: TextEdit | None) -> Action | None:
         """What is done next, given what was offered after the last action; None at the end."""
         action = self._accepted(offered) if offered is not None else None
         if action is None:
@@ -47,7 +47,7 @@ class Typist:
         self._last = action
         return action
 
-    def _accepted(self, offered: Edit) -> Action | None:
+    def _accepted(self, offered: TextEdit) -> Action | None:
         if self._last is None or self._refused:
             return None
         path, cursor = self._last.path, self._last.cursor
@@ -60,7 +60,7 @@ class Typist:
                 self._refused = keys
                 return None
             self._drop(keys)
-            return Action(Kind.ACCEPT, path, edit.start + len(edit.new), edit, form)
+            return Action(ActionKind.ACCEPT, path, edit.start + len(edit.new), edit, form)
         return None
 
     def _ahead(self) -> Iterator[Action]:
@@ -79,19 +79,19 @@ class Typist:
         self._refused = max(self._refused - count, 0)
 
 
-def forms(offered: Edit, cursor: int) -> Sequence[tuple[Form, Edit]]:
+def forms(offered: TextEdit, cursor: int) -> Sequence[tuple[Form, TextEdit]]:
     """What can be taken of an offer, the most first; parts only where it goes on at the cursor."""
     found = [(Form.WHOLE, offered)]
     for form, pattern in ((Form.LINE, _LINE), (Form.WORD, _WORD)):
         part = pattern.match(offered.new)
         if part and offered.start == cursor:
             # An editor leaves alone what stands right of the cursor until the rest is taken.
-            edit = offered if part[0] == offered.new else Edit(cursor, cursor, part[0])
+            edit = offered if part[0] == offered.new else TextEdit(cursor, cursor, part[0])
             found.append((form, edit))
     return found
 
 
-def keys_for(text: str, path: str, offered: Edit, coming: Iterable[Action]) -> int:
+def keys_for(text: str, path: str, offered: TextEdit, coming: Iterable[Action]) -> int:
     """How many of the coming keys an offer stands for; 0 if they make something else of `text`."""
     wanted, end = offered.applied(text), offered.start + len(offered.new)
     for count, action in enumerate(coming, start=1):

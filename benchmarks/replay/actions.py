@@ -1,6 +1,6 @@
-"""What someone does in an editor, as values, and the page it is done on.
+"""What someone does in an editor, as values, and the buffer it is done in.
 
-Owns the kinds of action, the edit, and `Page`, which turns edits into actions while it keeps the
+Owns the kinds of action, the edit, and `Buffer`, which turns edits into actions while it keeps the
 text and the cursor. Knows neither why something is done nor any server. Offsets are code points.
 """
 
@@ -12,7 +12,7 @@ from enum import StrEnum
 NEAR_LINES = 8  # the cursor moving further than this is a jump
 
 
-class Kind(StrEnum):
+class ActionKind(StrEnum):
     """What is told apart in the figures."""
 
     OPEN = "open"
@@ -41,20 +41,20 @@ class Form(StrEnum):
     WORD = "word"
 
 
-SILENT = frozenset({Kind.SAVE, Kind.CLOSE, Kind.PAUSE})
+SILENT = frozenset({ActionKind.SAVE, ActionKind.CLOSE, ActionKind.PAUSE})
 """After these no editor asks for a suggestion."""
 
 KEYSTROKES = frozenset(
     {
-        *(Kind.TYPE, Kind.RETYPE, Kind.BACKSPACE, Kind.DELETE),
-        *(Kind.PASTE, Kind.UNDO, Kind.ACCEPT, Kind.INSERT),
+        *(ActionKind.TYPE, ActionKind.RETYPE, ActionKind.BACKSPACE, ActionKind.DELETE),
+        *(ActionKind.PASTE, ActionKind.UNDO, ActionKind.ACCEPT, ActionKind.INSERT),
     }
 )
 """Each of these is one press of a key, or of two together."""
 
 
 @dataclass(frozen=True)
-class Edit:
+class TextEdit:
     """The text from `start` to `end` becomes `new`."""
 
     start: int
@@ -65,19 +65,19 @@ class Edit:
         """The text after it."""
         return text[: self.start] + self.new + text[self.end :]
 
-    def undone(self, text: str) -> Edit:
+    def undone(self, text: str) -> TextEdit:
         """The edit that takes this one back, when it is made to `text`."""
-        return Edit(self.start, self.start + len(self.new), text[self.start : self.end])
+        return TextEdit(self.start, self.start + len(self.new), text[self.start : self.end])
 
 
 @dataclass(frozen=True)
 class Action:
     """One thing done in one file, and where the cursor stands after it."""
 
-    kind: Kind
+    kind: ActionKind
     path: str
     cursor: int
-    edit: Edit | None = None
+    edit: TextEdit | None = None
     form: Form | None = None  # of an acceptance
 
     @property
@@ -86,7 +86,7 @@ class Action:
         return self.kind not in SILENT
 
 
-class Page:
+class Buffer:
     """The text of one file while it is worked on."""
 
     def __init__(self, path: str, text: str) -> None:
@@ -94,13 +94,13 @@ class Page:
         self.text = text
         self.cursor = 0
 
-    def edited(self, kind: Kind, edit: Edit, cursor: int | None = None) -> Action:
+    def edited(self, kind: ActionKind, edit: TextEdit, cursor: int | None = None) -> Action:
         """Make an edit; the cursor then stands behind what is new, or where it is told to."""
         self.text = edit.applied(self.text)
         self.cursor = edit.start + len(edit.new) if cursor is None else cursor
         return Action(kind, self.path, self.cursor, edit)
 
-    def plain(self, kind: Kind) -> Action:
+    def plain(self, kind: ActionKind) -> Action:
         """An action that changes nothing here."""
         return Action(kind, self.path, self.cursor)
 
@@ -110,7 +110,7 @@ class Page:
             return []
         far = self.lines_to(offset) > NEAR_LINES
         self.cursor = offset
-        return [self.plain(Kind.JUMP if far else Kind.MOVE)]
+        return [self.plain(ActionKind.JUMP if far else ActionKind.MOVE)]
 
     def lines_to(self, offset: int) -> int:
         """How many lines lie between the cursor and an offset."""

@@ -14,15 +14,15 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .actions import KEYSTROKES, Kind
-from .player import Played, Step, Usage
+from .actions import KEYSTROKES, ActionKind
+from .player import Played, Step, UsageMessage
 
 
 @dataclass(frozen=True)
-class Cost:
+class QuestionCost:
     """One question, and what was read for it."""
 
-    kind: Kind
+    kind: ActionKind
     answer_ms: float | None  # None: not timed
     source: str  # model, typed (from what was already written), or nothing if never reported
     tokens_waiting: int = 0
@@ -34,7 +34,7 @@ class Cost:
 class Outcome:
     """What an engine made of one trace; what is not known is None."""
 
-    costs: tuple[Cost, ...]
+    costs: tuple[QuestionCost, ...]
     keystrokes: int
     cpu_s: float | None
     accepted: Counter[str] = field(default_factory=Counter)  # by form
@@ -56,21 +56,21 @@ def outcome(played: Played) -> Outcome:
         sum(step.kind in KEYSTROKES for step in played.steps),
         played.cpu_s,
         Counter(action.form.value for action in played.actions if action.form),
-        sum(step.kind is Kind.PAUSE for step in played.steps),
+        sum(step.kind is ActionKind.PAUSE for step in played.steps),
         sum(not step.over for step in played.steps),
         played.resident_bytes,
     )
 
 
-def costs(steps: Iterable[Step], usages: Iterable[Usage]) -> list[Cost]:
+def costs(steps: Iterable[Step], usages: Iterable[UsageMessage]) -> list[QuestionCost]:
     """What each question cost, in order."""
     asked = [step for step in steps if step.asked]
     if not asked:
         return []
     numbers = {step.request: at for at, step in enumerate(asked) if step.request is not None}
     background, typed = [0] * len(asked), [False] * len(asked)
-    runs: dict[int, list[Usage]] = defaultdict(list)
-    unnumbered: deque[Usage] = deque()
+    runs: dict[int, list[UsageMessage]] = defaultdict(list)
+    unnumbered: deque[UsageMessage] = deque()
     now = 0
     for usage in usages:
         while now + 1 < len(asked) and asked[now + 1].mark <= usage.index:
@@ -92,7 +92,7 @@ def costs(steps: Iterable[Step], usages: Iterable[Usage]) -> list[Cost]:
     ]
 
 
-def _cost(step: Step, background: int, typed: bool, runs: Sequence[Usage]) -> Cost:
+def _cost(step: Step, background: int, typed: bool, runs: Sequence[UsageMessage]) -> QuestionCost:
     source = "model" if runs else "typed" if typed else ""
     tokens, cold = sum(run.tokens_read for run in runs), any(run.cold for run in runs)
-    return Cost(step.kind, step.answer_ms, source, tokens, background, cold)
+    return QuestionCost(step.kind, step.answer_ms, source, tokens, background, cold)

@@ -28,7 +28,7 @@ READ_ANEW = "read anew"
 
 
 @dataclass(frozen=True)
-class Project:
+class ReleasePair:
     """Two releases, and how much of the difference between them is played."""
 
     old: Path
@@ -45,7 +45,7 @@ class Other(Protocol):
 
 
 def replayed(
-    project: Project,
+    project: ReleasePair,
     command: Sequence[str],
     models: Mapping[str, Path | None],
     options: dict[str, Any],
@@ -65,7 +65,7 @@ def replayed(
 
 
 def beside(
-    project: Project,
+    project: ReleasePair,
     command: Sequence[str],
     models: Mapping[str, Path | None],
     options: dict[str, Any],
@@ -104,7 +104,7 @@ def served(model: Path | None) -> dict[str, str]:
 
 
 def played_on(
-    project: Project, command: Sequence[str], options: dict[str, Any], before: Mapping[str, str]
+    project: ReleasePair, command: Sequence[str], options: dict[str, Any], before: Mapping[str, str]
 ) -> Played:
     """The server's play of one project's trace, on the texts of the old release."""
     chance = Random(project.seed)

@@ -28,8 +28,8 @@ from stateline.model.folder.files import tokenizer_path
 from stateline.model.tokens.tokenizer import Tokenizer
 from stateline.model.training.corpus.sources import CorpusError
 
-from .actions import Action, Kind, Page
-from .costs import Cost, costs
+from .actions import Action, ActionKind, Buffer
+from .costs import QuestionCost, costs
 from .engines import served
 from .keyboard import typed
 from .player import Player, PlayError, serving, usages
@@ -64,7 +64,7 @@ class Round:
     """The same keys once."""
 
     above_tokens: int
-    costs: tuple[Cost, ...]  # of each key
+    costs: tuple[QuestionCost, ...]  # of each key
 
 
 class _Steady(Random):
@@ -162,18 +162,18 @@ def measured(
     size: int,
 ) -> Round:
     """Type in one workspace once all of it is read; raises what `play` raises."""
-    page = Page("open.py", workspace["open.py"])
-    page.cursor = len(page.text)
+    buffer = Buffer("open.py", workspace["open.py"])
+    buffer.cursor = len(buffer.text)
     # The server fills three quarters of what it may read; the rest is for files that come later.
     budgets = {"workspaceTokens": size * 4 // 3}
     raised = {**budgets, "reportUsage": True, **options}
     with serving(command, raised, workspace) as (client, root):
         player = Player(client, root, workspace)
-        player.step(page.plain(Kind.OPEN))
+        player.step(buffer.plain(ActionKind.OPEN))
         above = _all_read(client, size if len(workspace) > 1 else 0)
         first = len(client.connection.received)
-        steps = [player.step(action) for action in typed(page, written, _Steady()) if action.edit]
-        player.step(Action(Kind.PAUSE, "", 0))  # so that the last cost is reported
+        steps = [player.step(action) for action in typed(buffer, written, _Steady()) if action.edit]
+        player.step(Action(ActionKind.PAUSE, "", 0))  # so that the last cost is reported
         found = costs(steps, usages(client.connection, first))
     return Round(above, tuple(found))
 

@@ -2,7 +2,7 @@
 
 Owns what an editor adds to a key, by language, and what goes wrong between keys; which key comes
 next, with its automatic indentation, is the demo's `typist`. Knows no file and no server. Whatever
-happens on the way, what stands in the page at the end is the text.
+happens on the way, what stands in the buffer at the end is the text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stateline.lsp_server.client.typist import (
 )
 from stateline.model.languages import PYTHON, language_of_path
 
-from .actions import Action, Edit, Kind, Page
+from .actions import Action, ActionKind, Buffer, TextEdit
 
 # Per key, where it is possible.
 TYPO, INSERTED, UNDONE_WORD = 0.03, 0.03, 0.04
@@ -53,7 +53,7 @@ _BRACES = _Habits({**_CLOSERS, "`": "`"}, True)
 
 @dataclass(frozen=True)
 class _Typing:
-    """How far one is. The page is `draft.before`, the cursor, `closers` and `draft.below`."""
+    """How far one is. The buffer is `draft.before`, the cursor, `closers` and `draft.below`."""
 
     draft: Draft
     habits: _Habits
@@ -62,50 +62,52 @@ class _Typing:
     run: int = 0  # letters typed in a row, one by one
 
 
-def typed(page: Page, text: str, chance: Random) -> Iterator[Action]:
-    """Type `text` at the page's cursor, key by key."""
-    at = page.cursor
-    habits = _PYTHON if language_of_path(page.path) in (PYTHON, None) else _BRACES
-    now = _Typing(Draft(page.text[:at], text, page.text[at:]), habits)
+def typed(buffer: Buffer, text: str, chance: Random) -> Iterator[Action]:
+    """Type `text` at the buffer's cursor, key by key."""
+    at = buffer.cursor
+    habits = _PYTHON if language_of_path(buffer.path) in (PYTHON, None) else _BRACES
+    now = _Typing(Draft(buffer.text[:at], text, buffer.text[at:]), habits)
     while now.draft.left:
         if _undoes(now, chance):
             now = _with_word_undone(now)
-            yield page.edited(Kind.UNDO, Edit(len(now.draft.before), page.cursor, ""))
+            yield buffer.edited(ActionKind.UNDO, TextEdit(len(now.draft.before), buffer.cursor, ""))
         elif part := _inserted(now, chance):
             here, line_break, below = now.closers.partition("\n")
-            yield page.edited(Kind.INSERT, Edit(page.cursor, page.cursor + len(here), part))
+            yield buffer.edited(
+                ActionKind.INSERT, TextEdit(buffer.cursor, buffer.cursor + len(here), part)
+            )
             now = _Typing(pressed(now.draft, accepting(part)), habits, line_break + below)
         elif brace := _below(now):
-            yield from page.moved(page.cursor + len(brace))
+            yield from buffer.moved(buffer.cursor + len(brace))
             closers = now.closers.removeprefix(brace)
             now = _Typing(pressed(now.draft, Key("End", 0, brace)), habits, closers)
         else:
             if slip := _slip(now, chance):
-                yield from _slipped(page, slip)
+                yield from _slipped(buffer, slip)
                 now = replace(now, retyping=len(slip), run=0)
             key = next_key(now.draft)
             assert key is not None  # something is left
             if "\n" in key.inserts and now.closers[:1] in _QUOTES:
-                now, action = _without_closer(page, now)
+                now, action = _without_closer(buffer, now)
                 yield action
-            now, action = _pressed(page, now, key)
+            now, action = _pressed(buffer, now, key)
             yield action
             if "\n" in key.inserts and chance.random() < PAUSE_AFTER_LINE:
-                yield page.plain(Kind.PAUSE)
-    yield from _tidied(page, now)
+                yield buffer.plain(ActionKind.PAUSE)
+    yield from _tidied(buffer, now)
 
 
-def _pressed(page: Page, now: _Typing, key: Key) -> tuple[_Typing, Action]:
+def _pressed(buffer: Buffer, now: _Typing, key: Key) -> tuple[_Typing, Action]:
     """One key, with what the editor makes of it."""
-    start, end, new, closers = page.cursor - key.deletes, page.cursor, key.inserts, now.closers
+    start, end, new, closers = buffer.cursor - key.deletes, buffer.cursor, key.inserts, now.closers
     if new and new == closers[:1]:  # typed over
         end, closers, added = end + 1, closers[1:], ""
     else:
         added = _closer(new, now) or _parted(new, now)
         closers = added + closers
-    kind = Kind.RETYPE if now.retyping else Kind.TYPE
-    kind = kind if new else Kind.BACKSPACE
-    action = page.edited(kind, Edit(start, end, new + added), start + len(new))
+    kind = ActionKind.RETYPE if now.retyping else ActionKind.TYPE
+    kind = kind if new else ActionKind.BACKSPACE
+    action = buffer.edited(kind, TextEdit(start, end, new + added), start + len(new))
     run = now.run + 1 if new.isalpha() and not now.retyping else 0
     left = max(now.retyping - 1, 0) if new else now.retyping
     return _Typing(pressed(now.draft, key), now.habits, closers, left, run), action
@@ -141,19 +143,21 @@ def _closer(key: str, now: _Typing) -> str:
     return now.habits.closers[key]
 
 
-def _without_closer(page: Page, now: _Typing) -> tuple[_Typing, Action]:
+def _without_closer(buffer: Buffer, now: _Typing) -> tuple[_Typing, Action]:
     """The Delete key, on what the editor closed and nobody wants."""
-    action = page.edited(Kind.BACKSPACE, Edit(page.cursor, page.cursor + 1, ""))
+    action = buffer.edited(ActionKind.BACKSPACE, TextEdit(buffer.cursor, buffer.cursor + 1, ""))
     return replace(now, closers=now.closers[1:], run=0), action
 
 
-def _tidied(page: Page, now: _Typing) -> Iterator[Action]:
+def _tidied(buffer: Buffer, now: _Typing) -> Iterator[Action]:
     """Remove what the editor put in and the text does not have."""
     while now.closers:
-        now, action = _without_closer(page, now)
+        now, action = _without_closer(buffer, now)
         yield action
     if surplus := len(now.draft.surplus):
-        yield page.edited(Kind.BACKSPACE, Edit(page.cursor - surplus, page.cursor, ""))
+        yield buffer.edited(
+            ActionKind.BACKSPACE, TextEdit(buffer.cursor - surplus, buffer.cursor, "")
+        )
 
 
 def _slip(now: _Typing, chance: Random) -> str:
@@ -166,11 +170,11 @@ def _slip(now: _Typing, chance: Random) -> str:
     return wrong + (follows if follows.isalpha() else "")
 
 
-def _slipped(page: Page, slip: str) -> Iterator[Action]:
+def _slipped(buffer: Buffer, slip: str) -> Iterator[Action]:
     for letter in slip:
-        yield page.edited(Kind.TYPE, Edit(page.cursor, page.cursor, letter))
+        yield buffer.edited(ActionKind.TYPE, TextEdit(buffer.cursor, buffer.cursor, letter))
     for _ in slip:
-        yield page.edited(Kind.BACKSPACE, Edit(page.cursor - 1, page.cursor, ""))
+        yield buffer.edited(ActionKind.BACKSPACE, TextEdit(buffer.cursor - 1, buffer.cursor, ""))
 
 
 def _undoes(now: _Typing, chance: Random) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stateline.model.tokens.tokenizer import Tokenizer
 
-from benchmarks.peer.gguf import Kind, export
+from benchmarks.peer.gguf import FileType, export
 from benchmarks.peer.llama import Llama, started
 
 from .peers import Written
@@ -38,7 +38,7 @@ class LlamaPeer:
 
 def exported(model: Path) -> Path:
     """The model of a folder, as llama-server reads it; in the blocks that are the faster ones."""
-    return export(model, CACHE / "peer.gguf", Kind.Q8_0)
+    return export(model, CACHE / "peer.gguf", FileType.Q8_0)
 
 
 @contextmanager

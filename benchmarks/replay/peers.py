@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .costs import Cost, Outcome
-from .questions import LINE_TOKENS, Cache, Prompts, Question
+from .costs import Outcome, QuestionCost
+from .questions import LINE_TOKENS, AnswerCache, Prompts, Question
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Peer(Protocol):
 
 def asked(peer: Peer, prompts: Prompts, questions: Iterable[Question], keystrokes: int) -> Outcome:
     """Put all questions to a peer, but those that its client can answer from earlier answers."""
-    cache, costs, began_s = Cache(), [], peer.cpu_s()
+    cache, costs, began_s = AnswerCache(), [], peer.cpu_s()
     for question in questions:
         costs.append(_asked(peer, prompts, cache, question))
     ended_s = peer.cpu_s()
@@ -45,11 +45,11 @@ def asked(peer: Peer, prompts: Prompts, questions: Iterable[Question], keystroke
     return Outcome(tuple(costs), keystrokes, cpu_s)
 
 
-def _asked(peer: Peer, prompts: Prompts, cache: Cache, question: Question) -> Cost:
+def _asked(peer: Peer, prompts: Prompts, cache: AnswerCache, question: Question) -> QuestionCost:
     tokens, began_s = prompts.of(question.context), time.perf_counter()
     if cache.knows(question.context):
-        return Cost(question.kind, (time.perf_counter() - began_s) * 1000, "typed")
+        return QuestionCost(question.kind, (time.perf_counter() - began_s) * 1000, "typed")
     written = peer.complete(tokens, LINE_TOKENS)
     ms = (time.perf_counter() - began_s) * 1000
     cache.add(question.context, written.text)
-    return Cost(question.kind, ms, "model", written.tokens_read)
+    return QuestionCost(question.kind, ms, "model", written.tokens_read)

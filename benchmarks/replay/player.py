@@ -24,7 +24,7 @@ from stateline.lsp_server.client.connection import Connection
 from stateline.lsp_server.commands.demo import STATUS, USAGE
 
 from .acceptance import Typist
-from .actions import Action, Edit, Kind
+from .actions import Action, ActionKind, TextEdit
 from .releases import language_id
 
 LOAD_DEADLINE_S, RUN_DEADLINE_S, PAUSE_DEADLINE_S = 300.0, 20.0, 120.0
@@ -39,17 +39,17 @@ class PlayError(Exception):
 class Step:
     """One action as it was played. `mark` counts what the server had said of its own accord."""
 
-    kind: Kind
+    kind: ActionKind
     mark: int
     asked: bool = False
     answer_ms: float = 0.0  # from before the edit is sent; of those that asked
     over: bool = True  # of a pause: whether the server said that its reading was over
     request: int | None = None  # the question's number
-    offered: Edit | None = None
+    offered: TextEdit | None = None
 
 
 @dataclass(frozen=True)
-class Usage:
+class UsageMessage:
     """A `stateline/usage`: the `index` of its message, and what of it is counted."""
 
     index: int
@@ -70,7 +70,7 @@ class Played:
 
     actions: tuple[Action, ...]  # as they were done, with what was accepted
     steps: tuple[Step, ...]
-    usages: tuple[Usage, ...]
+    usages: tuple[UsageMessage, ...]
     cpu_s: float | None  # of the server after loading
     resident_bytes: int | None = None  # of the server at the end
 
@@ -90,7 +90,7 @@ def play(
         began_s = cpu_seconds(client.connection.process.pid)
         player = Player(client, root, texts)
         done = tuple(_done(player, Typist(actions, texts, chance)))
-        player.step(Action(Kind.PAUSE, "", 0))  # what the last action caused counts as well
+        player.step(Action(ActionKind.PAUSE, "", 0))  # what the last action caused counts as well
         ended_s = cpu_seconds(client.connection.process.pid)
         resident = resident_bytes(client.connection.process.pid)
     cpu_s = None if began_s is None or ended_s is None else ended_s - began_s
@@ -137,14 +137,14 @@ class Player:
     def step(self, action: Action) -> Step:
         """Do it, and wait for the answer or, in a pause, for the reading to be over."""
         mark, began_s = len(self._client.connection.received), time.perf_counter()
-        if action.kind is Kind.PAUSE:
+        if action.kind is ActionKind.PAUSE:
             return Step(action.kind, mark, over=self._paused())
         uri = (self._root / action.path).as_uri()
         self._told(action, uri)
         if not action.asks:
             return Step(action.kind, mark)
         asked = self._client.suggest(uri, action.cursor)
-        offered = [Edit(item.start, item.end, item.text) for item in asked.items()]
+        offered = [TextEdit(item.start, item.end, item.text) for item in asked.items()]
         assert asked.pending.answered_s is not None  # `items` has returned
         later = usages(self._client.connection, mark)
         self._asked_at = mark
@@ -162,12 +162,12 @@ class Player:
     def _told(self, action: Action, uri: str) -> None:
         """Everything but the question."""
         client, named = self._client, {"textDocument": {"uri": uri}}
-        if action.kind is Kind.OPEN:
+        if action.kind is ActionKind.OPEN:
             client.open(uri, language_id(action.path), self._texts[action.path])
-        elif action.kind is Kind.SAVE:
+        elif action.kind is ActionKind.SAVE:
             _write(self._root / action.path, client.text(uri))
             client.connection.notify("textDocument/didSave", named)
-        elif action.kind is Kind.CLOSE:
+        elif action.kind is ActionKind.CLOSE:
             client.connection.notify("textDocument/didClose", named)
         elif action.edit is not None:
             client.change(uri, action.edit.start, action.edit.end, action.edit.new)
@@ -196,7 +196,7 @@ class Player:
         return connection.received.index(message, after) + 1
 
 
-def usages(connection: Connection, after: int = 0) -> tuple[Usage, ...]:
+def usages(connection: Connection, after: int = 0) -> tuple[UsageMessage, ...]:
     """The costs that were reported, from `received[after]` on."""
     return tuple(
         _usage(index, m.params)
@@ -205,8 +205,8 @@ def usages(connection: Connection, after: int = 0) -> tuple[Usage, ...]:
     )
 
 
-def _usage(index: int, params: Mapping[str, Any]) -> Usage:
-    return Usage(
+def _usage(index: int, params: Mapping[str, Any]) -> UsageMessage:
+    return UsageMessage(
         index,
         params["source"],
         params["tokensRead"],

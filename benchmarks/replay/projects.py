@@ -1,6 +1,7 @@
 """The projects that are replayed by default, and their releases, fetched once and pinned by hash.
 
-Owns the reading of `projects.toml`. How a release is fetched and checked is `training.downloads`'.
+Owns the reading of `projects.toml`. How a release is fetched and checked is
+`training.corpus.downloads`'.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stateline.model.training.corpus.downloads import fetch
-from stateline.model.training.corpus.sources import Distribution, Package, Source
+from stateline.model.training.corpus.sources import Distribution, Package, Release
 
 TABLE = Path(__file__).with_name("projects.toml")
 SIDES = ("old", "new")
@@ -20,29 +21,29 @@ CACHE = Path(__file__).parents[2] / "build" / "replay"
 
 
 @dataclass(frozen=True)
-class Project:
+class PinnedProject:
     """Two releases of one distribution, or of one package of npm."""
 
-    old: Source
-    new: Source
+    old: Release
+    new: Release
     folder: str = ""  # that has the source, where a release has more than that
 
 
-def projects(table: Path = TABLE) -> tuple[Project, ...]:
+def projects(table: Path = TABLE) -> tuple[PinnedProject, ...]:
     """Those of a table, in its order."""
     rows = tomllib.loads(table.read_text(encoding="utf-8"))["project"]
     return tuple(
-        Project(*(_release(row, row[side]) for side in SIDES), row.get("folder", ""))
+        PinnedProject(*(_release(row, row[side]) for side in SIDES), row.get("folder", ""))
         for row in rows
     )
 
 
-def _release(row: Mapping[str, Any], pinned: Mapping[str, str]) -> Source:
+def _release(row: Mapping[str, Any], pinned: Mapping[str, str]) -> Release:
     kind = Package if "integrity" in pinned else Distribution
     return kind(row["name"], licence=row["licence"], **pinned)
 
 
-def fetched(project: Project, cache: Path = CACHE) -> tuple[Path, Path]:
+def fetched(project: PinnedProject, cache: Path = CACHE) -> tuple[Path, Path]:
     """The archives of both releases; downloads what the cache lacks.
 
     Raises CorpusError if that fails or brings something else than what is pinned.

@@ -17,7 +17,7 @@ from stateline.model.tokens.tokenizer import Tokenizer
 
 from benchmarks.peer.layouts import Layout, anchored, place
 
-from .actions import Action, Kind
+from .actions import Action, ActionKind
 from .releases import language_id
 
 LINE_TOKENS = 48  # as many as the server writes of a line, at most
@@ -28,7 +28,7 @@ CACHED = 250  # answers that llama.vim keeps
 class Question:
     """A cursor that an editor asks about, and what was done before."""
 
-    kind: Kind
+    kind: ActionKind
     context: Context
 
 
@@ -60,7 +60,7 @@ class Prompts:
         return self._layout(self._tokenizer.markers, at)
 
 
-class Cache:
+class AnswerCache:
     """Answers to what is asked again, or asked after typing what was answered: as llama.vim's."""
 
     def __init__(self) -> None:

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from stateline.lsp_server.client.tally import Spread
 
-from .actions import Kind
-from .costs import Cost, Outcome, resident_mib
-from .targets import Verdict
+from .actions import ActionKind
+from .costs import Outcome, QuestionCost, resident_mib
+from .targets import TargetVerdict
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Report:
-    """Of some traces together; `kinds` in the order of `Kind`, without those nobody asked after."""
+    """Of some traces together; `kinds` in their order, without those nobody asked after."""
 
     kinds: dict[str, Figures]
     keystrokes: int
@@ -56,7 +56,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     keystrokes = sum(outcome.keystrokes for outcome in outcomes)
     known = [outcome.cpu_s for outcome in outcomes if outcome.cpu_s is not None]
     cpu_s = sum(known) if known and len(known) == len(outcomes) else None
-    kinds = {kind: [cost for cost in found if cost.kind is kind] for kind in Kind}
+    kinds = {kind: [cost for cost in found if cost.kind is kind] for kind in ActionKind}
     return Report(
         {kind.value: _figures(several) for kind, several in kinds.items() if several},
         keystrokes,
@@ -70,7 +70,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     )
 
 
-def _figures(several: Sequence[Cost]) -> Figures:
+def _figures(several: Sequence[QuestionCost]) -> Figures:
     waiting = [cost.tokens_waiting for cost in several if cost.source == "model"]
     background = [cost.tokens_background for cost in several]
     return Figures(
@@ -96,7 +96,9 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def show(reports: Mapping[str, Report], verdicts: Sequence[Verdict], console: Console) -> None:
+def show(
+    reports: Mapping[str, Report], verdicts: Sequence[TargetVerdict], console: Console
+) -> None:
     """For a person."""
     if len(reports) > 1:
         console.print(_beside(reports))
@@ -124,7 +126,7 @@ def _beside(reports: Mapping[str, Report]) -> Table:
     table.add_column("ms to the answer", no_wrap=True)
     for name in reports:
         table.add_column(name, justify="right", no_wrap=True)
-    every = [kind.value for kind in Kind if any(kind in r.kinds for r in reports.values())]
+    every = [kind.value for kind in ActionKind if any(kind in r.kinds for r in reports.values())]
     for kind in every:
         found = [r.kinds.get(kind) for r in reports.values()]
         table.add_row(kind, *(_pair(f.answer_ms) if f else "none" for f in found))

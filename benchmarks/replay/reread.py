@@ -20,14 +20,14 @@ from stateline.model.completer import Piece, Sampling, Usage
 from stateline.model.folder.files import tokenizer_path
 from stateline.model.tokens.tokenizer import Tokenizer
 
-from .costs import Cost, Outcome
+from .costs import Outcome, QuestionCost
 from .player import PlayError
 from .questions import LINE_TOKENS, Prompts, Question
 
 TIMED = 12  # questions of each trace
 
 
-class Writer(Protocol):
+class TokenWriter(Protocol):
     """The part of an engine that is needed."""
 
     def complete_tokens(
@@ -40,7 +40,7 @@ class Forgetful:
     """An engine that keeps no state, and its tokenizer."""
 
     tokenizer: Tokenizer
-    writer: Writer
+    writer: TokenWriter
 
     @classmethod
     def open(cls, folder: Path | None) -> Forgetful:
@@ -63,7 +63,7 @@ def reread(engine: Forgetful, asked: Sequence[Question], ours: Outcome, chance: 
     for at, (question, cost) in enumerate(zip(asked, ours.costs, strict=True)):
         tokens = prompts.of(question.context)  # in order, since the anchor follows
         if cost.source != "model":
-            costs.append(Cost(question.kind, None, cost.source))
+            costs.append(QuestionCost(question.kind, None, cost.source))
             continue
         ms = None
         if at in timed:
@@ -72,13 +72,13 @@ def reread(engine: Forgetful, asked: Sequence[Question], ours: Outcome, chance: 
             ms = (time.perf_counter() - began_s) * 1000
             cpu_s += time.process_time() - began_cpu_s
             tokens_timed += len(tokens)
-        costs.append(Cost(question.kind, ms, "model", len(tokens)))
+        costs.append(QuestionCost(question.kind, ms, "model", len(tokens)))
     every = sum(cost.tokens_waiting for cost in costs)
     whole_s = cpu_s * every / tokens_timed if tokens_timed else 0.0
     return Outcome(tuple(costs), ours.keystrokes, whole_s)
 
 
-def _answered(writer: Writer, tokens: Sequence[int]) -> None:
+def _answered(writer: TokenWriter, tokens: Sequence[int]) -> None:
     """Read all and write a line."""
     stop = Event()
     for piece in writer.complete_tokens(tokens, "", Sampling(max_tokens=LINE_TOKENS), stop):

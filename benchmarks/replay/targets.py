@@ -11,23 +11,23 @@ from dataclasses import dataclass, replace
 
 from stateline.lsp_server.client.tally import Spread
 
-from .actions import Kind
-from .costs import Cost, Outcome, resident_mib
+from .actions import ActionKind
+from .costs import Outcome, QuestionCost, resident_mib
 
 OURS, PEER = "stateline", "llama-server"
 JUMP_P95_MS, CPU_S_PER_1000_KEYS, RESIDENT_MIB = 100.0, 30.0, 200.0
-_TYPING = frozenset({Kind.TYPE, Kind.RETYPE})
-_JUMP, _SWITCH = frozenset({Kind.JUMP}), frozenset({Kind.SWITCH})
-LIMITS: Mapping[str, tuple[frozenset[Kind], int, int]] = {
+_TYPING = frozenset({ActionKind.TYPE, ActionKind.RETYPE})
+_JUMP, _SWITCH = frozenset({ActionKind.JUMP}), frozenset({ActionKind.SWITCH})
+LIMITS: Mapping[str, tuple[frozenset[ActionKind], int, int]] = {
     "typing": (_TYPING, 6, 16),
-    "backspace and undo": (frozenset({Kind.BACKSPACE, Kind.UNDO}), 16, 64),
-    "after accepting": (frozenset({Kind.ACCEPT}), 6, 16),
+    "backspace and undo": (frozenset({ActionKind.BACKSPACE, ActionKind.UNDO}), 16, 64),
+    "after accepting": (frozenset({ActionKind.ACCEPT}), 6, 16),
     "a jump": (_JUMP, 400, 1024),
     "a switch": (_SWITCH, 400, 1024),
 }
 """What is done, and the most tokens at the median and at p95."""
 
-TIMES_FEWER: Mapping[str, tuple[frozenset[Kind], int]] = {
+TIMES_FEWER: Mapping[str, tuple[frozenset[ActionKind], int]] = {
     "a jump": (_JUMP, 10),
     "a switch": (_SWITCH, 10),
     "typing": (_TYPING, 1),
@@ -36,7 +36,7 @@ TIMES_FEWER: Mapping[str, tuple[frozenset[Kind], int]] = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TargetVerdict:
     """One target in words, with what was measured; `met` is None where nothing was."""
 
     what: str
@@ -45,7 +45,7 @@ class Verdict:
 
 def verdicts(
     outcomes: Mapping[str, Sequence[Outcome]], models: Sequence[str] = (OURS,)
-) -> list[Verdict]:
+) -> list[TargetVerdict]:
     """Of all engines' outcomes, by name; those against an engine that is missing are left out.
 
     `models` are the engines that are judged; with several, each verdict names its own.
@@ -63,7 +63,7 @@ def verdicts(
     return found
 
 
-def _alone(ours: Sequence[Outcome]) -> list[Verdict]:
+def _alone(ours: Sequence[Outcome]) -> list[TargetVerdict]:
     """What is wanted of an engine whatever others do."""
     found = [_limited(name, _waited(ours, kinds), *most) for name, (kinds, *most) in LIMITS.items()]
     answers = [c.answer_ms for each in ours for c in each.costs if c.kind in _JUMP]
@@ -82,37 +82,37 @@ def _alone(ours: Sequence[Outcome]) -> list[Verdict]:
     ]
 
 
-def _at_most(name: str, value: float | None, unit: str, most: float) -> Verdict:
+def _at_most(name: str, value: float | None, unit: str, most: float) -> TargetVerdict:
     wanted = f"{unit} of at most {most:.0f}"
     if value is None:
-        return Verdict(f"{name}: not known, {wanted}", None)
-    return Verdict(f"{name}: {value:.1f} {wanted}", value <= most)
+        return TargetVerdict(f"{name}: not known, {wanted}", None)
+    return TargetVerdict(f"{name}: {value:.1f} {wanted}", value <= most)
 
 
-def _limited(name: str, tokens: Sequence[int], median: int, p95: int) -> Verdict:
+def _limited(name: str, tokens: Sequence[int], median: int, p95: int) -> TargetVerdict:
     wanted = f"of at most {median} / {p95}"
     if not tokens:
-        return Verdict(f"{name}: no tokens measured {wanted}", None)
+        return TargetVerdict(f"{name}: no tokens measured {wanted}", None)
     spread = Spread.of(tokens)
     met = spread.median <= median and spread.p95 <= p95
-    return Verdict(f"{name}: {spread.median:.0f} / {spread.p95:.0f} tokens {wanted}", met)
+    return TargetVerdict(f"{name}: {spread.median:.0f} / {spread.p95:.0f} tokens {wanted}", met)
 
 
-def _fewer(name: str, ours: int, theirs: int, times: int) -> Verdict:
+def _fewer(name: str, ours: int, theirs: int, times: int) -> TargetVerdict:
     told = f"{name}: {ours} tokens in all, {PEER} {theirs}"
     wanted = f"; at least {times} times fewer" if times > 1 else "; no more"
-    return Verdict(told + wanted, ours * times <= theirs if theirs else None)
+    return TargetVerdict(told + wanted, ours * times <= theirs if theirs else None)
 
 
-def _cheaper(ours: float | None, theirs: float | None) -> Verdict:
+def _cheaper(ours: float | None, theirs: float | None) -> TargetVerdict:
     if ours is None or theirs is None:
-        return Verdict("CPU-seconds over the whole trace: not known on this system", None)
+        return TargetVerdict("CPU-seconds over the whole trace: not known on this system", None)
     told = f"{ours:.1f} CPU-seconds over the whole trace, {PEER} {theirs:.1f}"
-    return Verdict(f"{told}; fewer", ours < theirs)
+    return TargetVerdict(f"{told}; fewer", ours < theirs)
 
 
-def _waited(outcomes: Iterable[Outcome], kinds: frozenset[Kind]) -> list[int]:
-    costs: Iterable[Cost] = (cost for outcome in outcomes for cost in outcome.costs)
+def _waited(outcomes: Iterable[Outcome], kinds: frozenset[ActionKind]) -> list[int]:
+    costs: Iterable[QuestionCost] = (cost for outcome in outcomes for cost in outcome.costs)
     return [cost.tokens_waiting for cost in costs if cost.kind in kinds and cost.source == "model"]
 
 

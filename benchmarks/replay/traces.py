@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from itertools import chain
 from random import Random
 
-from .actions import KEYSTROKES, NEAR_LINES, Action, Edit, Kind, Page
+from .actions import KEYSTROKES, NEAR_LINES, Action, ActionKind, Buffer, TextEdit
 from .keyboard import typed
 
 # How often, after a hunk or where it says.
@@ -47,17 +47,17 @@ def trace(changes: Iterable[Change], chance: Random) -> Iterator[Action]:
         if at is None or not at.hunks or chance.random() < CHANGE_FILE:
             came_from, at = at, _chosen(waiting, opened, at, chance)
             if at is not came_from:
-                yield from at.shown(Kind.SWITCH if at in opened else Kind.OPEN)
+                yield from at.shown(ActionKind.SWITCH if at in opened else ActionKind.OPEN)
             if at in waiting:
                 waiting.remove(at)
                 opened.append(at)
         yield from at.worked()
         others = [work for work in opened if work is not at]
         if others and chance.random() < LOOK_UP:
-            yield from chance.choice(others).shown(Kind.SWITCH)
-            yield from at.shown(Kind.SWITCH)
+            yield from chance.choice(others).shown(ActionKind.SWITCH)
+            yield from at.shown(ActionKind.SWITCH)
     for work in opened:
-        yield from (work.page.plain(kind) for kind in (Kind.SAVE, Kind.CLOSE))
+        yield from (work.buffer.plain(kind) for kind in (ActionKind.SAVE, ActionKind.CLOSE))
 
 
 def shortened(actions: Iterable[Action], keystrokes: int) -> Iterator[Action]:
@@ -82,7 +82,7 @@ def _chosen(
     return at
 
 
-def hunks_of(old: str, new: str) -> list[Edit]:
+def hunks_of(old: str, new: str) -> list[TextEdit]:
     """The lines that differ, as edits of the old text in ascending order."""
     rows, new_rows = _ROW.findall(old), _ROW.findall(new)
     starts = [0]
@@ -90,7 +90,7 @@ def hunks_of(old: str, new: str) -> list[Edit]:
         starts.append(starts[-1] + len(row))
     codes = SequenceMatcher(None, rows, new_rows, autojunk=False).get_opcodes()
     return [
-        Edit(starts[i], starts[j], "".join(new_rows[k:m]))
+        TextEdit(starts[i], starts[j], "".join(new_rows[k:m]))
         for tag, i, j, k, m in codes
         if tag != "equal"
     ]
@@ -100,16 +100,16 @@ class _Work:
     """One file, and the hunks that are still to be made in it, in ascending order."""
 
     def __init__(self, change: Change, chance: Random) -> None:
-        self.page = Page(change.path, change.old)
+        self.buffer = Buffer(change.path, change.old)
         self.hunks = hunks_of(change.old, change.new)
         self._chance = chance
         # One opens a file from somewhere that names the place.
-        self.page.cursor = chance.choice(self.hunks).start
+        self.buffer.cursor = chance.choice(self.hunks).start
 
-    def shown(self, kind: Kind) -> Iterator[Action]:
+    def shown(self, kind: ActionKind) -> Iterator[Action]:
         """Bring the file up, by opening it or by switching to it."""
-        yield self.page.plain(kind)
-        yield from self._maybe(PAUSE, Kind.PAUSE)
+        yield self.buffer.plain(kind)
+        yield from self._maybe(PAUSE, ActionKind.PAUSE)
 
     def worked(self) -> Iterator[Action]:
         """Make one hunk, and what comes with it."""
@@ -119,18 +119,18 @@ class _Work:
         if self._chance.random() < ELSEWHERE:
             yield from self._made_elsewhere()
         if self._chance.random() < SAVE:
-            yield self.page.plain(Kind.SAVE)
-            yield from self._maybe(PAUSE, Kind.PAUSE)
+            yield self.buffer.plain(ActionKind.SAVE)
+            yield from self._maybe(PAUSE, ActionKind.PAUSE)
 
-    def _maybe(self, share: float, kind: Kind) -> Iterator[Action]:
+    def _maybe(self, share: float, kind: ActionKind) -> Iterator[Action]:
         if self._chance.random() < share:
-            yield self.page.plain(kind)
+            yield self.buffer.plain(kind)
 
     def _next(self) -> int:
         """The index of a hunk, mostly the nearest."""
         if self._chance.random() >= NEXT_HUNK:
             return self._chance.randrange(len(self.hunks))
-        cursor = self.page.cursor
+        cursor = self.buffer.cursor
         return min(range(len(self.hunks)), key=lambda index: abs(self.hunks[index].start - cursor))
 
     def _taken(self, index: int, shift: int) -> None:
@@ -141,27 +141,27 @@ class _Work:
         self.hunks[index:] = moved
 
     def _made(self, index: int) -> Iterator[Action]:
-        page, length, shift = self.page, len(self.page.text), 0
-        for edit in _parts(page.text, self.hunks[index]):
+        buffer, length, shift = self.buffer, len(self.buffer.text), 0
+        for edit in _parts(buffer.text, self.hunks[index]):
             start, end = edit.start + shift, edit.end + shift
-            yield from self._gone_to(end if _backspaced(page.text[start:end]) else start)
+            yield from self._gone_to(end if _backspaced(buffer.text[start:end]) else start)
             yield from self._removed(start, end)
             yield from self._written(edit.new)
             shift += len(edit.new) - (end - start)
-        self._taken(index, len(page.text) - length)
+        self._taken(index, len(buffer.text) - length)
 
     def _gone_to(self, offset: int) -> Iterator[Action]:
-        for action in self.page.moved(offset):
+        for action in self.buffer.moved(offset):
             yield action
-            if action.kind is Kind.JUMP:
-                yield from self._maybe(PAUSE, Kind.PAUSE)
+            if action.kind is ActionKind.JUMP:
+                yield from self._maybe(PAUSE, ActionKind.PAUSE)
 
     def _removed(self, start: int, end: int) -> Iterator[Action]:
-        if not _backspaced(self.page.text[start:end]):
-            yield self.page.edited(Kind.DELETE, Edit(start, end, ""))
+        if not _backspaced(self.buffer.text[start:end]):
+            yield self.buffer.edited(ActionKind.DELETE, TextEdit(start, end, ""))
         else:
             for at in range(end, start, -1):
-                yield self.page.edited(Kind.BACKSPACE, Edit(at - 1, at, ""))
+                yield self.buffer.edited(ActionKind.BACKSPACE, TextEdit(at - 1, at, ""))
 
     def _written(self, new: str) -> Iterator[Action]:
         """Type it, paste some of its parts, and all that is left where it is long."""
@@ -172,37 +172,39 @@ class _Work:
             part = ("\n" if done else "") + "\n".join(rows[done : done + size])
             done += size
             if beyond or ("\n" in part and self._chance.random() < PASTED):
-                yield self.page.edited(Kind.PASTE, Edit(self.page.cursor, self.page.cursor, part))
+                yield self.buffer.edited(
+                    ActionKind.PASTE, TextEdit(self.buffer.cursor, self.buffer.cursor, part)
+                )
             else:
-                yield from typed(self.page, part, self._chance)
+                yield from typed(self.buffer, part, self._chance)
 
     def _regretted(self) -> Iterator[Action]:
         """Delete or duplicate some lines, and undo that."""
-        page, cursor = self.page, self.page.cursor
-        start = page.text.rfind("\n", 0, cursor) + 1
-        lines = _ROW.findall(page.text[start:])[: self._chance.randint(1, REGRETTED_LINES)]
+        buffer, cursor = self.buffer, self.buffer.cursor
+        start = buffer.text.rfind("\n", 0, cursor) + 1
+        lines = _ROW.findall(buffer.text[start:])[: self._chance.randint(1, REGRETTED_LINES)]
         if not (block := "".join(lines)):
             return
         kind, edit = self._chance.choice(
             (
-                (Kind.DELETE, Edit(start, start + len(block), "")),
-                (Kind.PASTE, Edit(start, start, block)),
+                (ActionKind.DELETE, TextEdit(start, start + len(block), "")),
+                (ActionKind.PASTE, TextEdit(start, start, block)),
             )
         )
-        back = edit.undone(page.text)
-        yield page.edited(kind, edit)
-        yield page.edited(Kind.UNDO, back, cursor)
+        back = edit.undone(buffer.text)
+        yield buffer.edited(kind, edit)
+        yield buffer.edited(ActionKind.UNDO, back, cursor)
 
     def _made_elsewhere(self) -> Iterator[Action]:
         """A hunk far from the cursor, at once, as a tool makes it; the cursor stays at its text."""
-        page = self.page
-        far = [i for i, h in enumerate(self.hunks) if page.lines_to(h.start) > NEAR_LINES]
+        buffer = self.buffer
+        far = [i for i, h in enumerate(self.hunks) if buffer.lines_to(h.start) > NEAR_LINES]
         if not far:
             return
         edit = self.hunks[index := self._chance.choice(far)]
         shift = len(edit.new) - (edit.end - edit.start)
-        cursor = page.cursor + (shift if edit.end <= page.cursor else 0)
-        yield page.edited(Kind.ELSEWHERE, edit, cursor)
+        cursor = buffer.cursor + (shift if edit.end <= buffer.cursor else 0)
+        yield buffer.edited(ActionKind.ELSEWHERE, edit, cursor)
         self._taken(index, shift)
 
 
@@ -211,7 +213,7 @@ def _backspaced(removed: str) -> bool:
     return "\n" not in removed and len(removed) <= LONGEST_BACKSPACED
 
 
-def _parts(text: str, hunk: Edit) -> list[Edit]:
+def _parts(text: str, hunk: TextEdit) -> list[TextEdit]:
     """What of a hunk differs: line by line if it has as many lines as before, else together."""
     old, new = _ROW.findall(text[hunk.start : hunk.end]), _ROW.findall(hunk.new)
     if len(old) != len(new):
@@ -224,17 +226,17 @@ def _parts(text: str, hunk: Edit) -> list[Edit]:
     return [_from_line_end(text, part) for part in parts if part.start < part.end or part.new]
 
 
-def _trimmed(start: int, old: str, new: str) -> Edit:
+def _trimmed(start: int, old: str, new: str) -> TextEdit:
     """The edit that leaves alone what both begin and end with."""
     most = min(len(old), len(new))
     head = next((i for i in range(most) if old[i] != new[i]), most)
     tail = next((i for i in range(most - head) if old[-1 - i] != new[-1 - i]), most - head)
-    return Edit(start + head, start + len(old) - tail, new[head : len(new) - tail])
+    return TextEdit(start + head, start + len(old) - tail, new[head : len(new) - tail])
 
 
-def _from_line_end(text: str, edit: Edit) -> Edit:
+def _from_line_end(text: str, edit: TextEdit) -> TextEdit:
     """New lines begin with Enter at the end of the line above."""
     above = text[edit.start - 1 : edit.start]
     if edit.start < edit.end or above != "\n" or not edit.new.endswith("\n"):
         return edit
-    return Edit(edit.start - 1, edit.start - 1, "\n" + edit.new[:-1])
+    return TextEdit(edit.start - 1, edit.start - 1, "\n" + edit.new[:-1])

@@ -71,7 +71,7 @@ def _crowd(folder: Path, chosen: argparse.Namespace) -> tuple[dict[str, Any], bo
     return {"empty_ms": empty_ms, "crowded_ms": crowded_ms, "ratio": ratio}, ratio <= 1.5
 
 
-def _draw(typed: typing.Typed, path: Path) -> None:
+def _draw(typed: typing.TypingReport, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 3.5))

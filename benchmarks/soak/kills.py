@@ -28,7 +28,7 @@ SLACK_TOKENS = 1024 + 256 + REREAD_TOKENS
 
 
 @dataclass(frozen=True)
-class Round:
+class ServerLife:
     """One server's life: tokens that it read, and that it had to at most."""
 
     read: int
@@ -37,18 +37,18 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class KillReport:
     """Of all rounds. `last` is that of a server that was started after everything was read."""
 
-    rounds: tuple[Round, ...]
-    last: Round
+    rounds: tuple[ServerLife, ...]
+    last: ServerLife
     total: int  # tokens before the cursor
     damaged: int  # states in the cache folder that cannot be loaded
     suggestion: tuple[str, ...]
     expected: tuple[str, ...]  # of a server with an empty cache folder
 
 
-def run(place: Workplace, rounds: int, chance: Random, options: Mapping[str, Any]) -> Outcome:
+def run(place: Workplace, rounds: int, chance: Random, options: Mapping[str, Any]) -> KillReport:
     """Kill so many servers; raises what the client does if one hangs or does not answer."""
     fresh = replace(place, cache=place.cache.with_name("fresh"))
     expected, whole = _whole(fresh, options)
@@ -56,10 +56,10 @@ def run(place: Workplace, rounds: int, chance: Random, options: Mapping[str, Any
     lives = []
     for _ in range(rounds):
         allowed = total - _longest(place) + SLACK_TOKENS
-        lives.append(Round(_killed(place, options, chance, total), allowed))
+        lives.append(ServerLife(_killed(place, options, chance, total), allowed))
     _whole(place, options)
     suggestion, last = _whole(place, options)
-    return Outcome(tuple(lives), last, total, damaged(place.states), suggestion, expected)
+    return KillReport(tuple(lives), last, total, damaged(place.states), suggestion, expected)
 
 
 def damaged(states: Path) -> int:
@@ -95,7 +95,7 @@ def _killed(place: Workplace, options: Mapping[str, Any], chance: Random, total:
         return read_ahead(client)
 
 
-def _whole(place: Workplace, options: Mapping[str, Any]) -> tuple[tuple[str, ...], Round]:
+def _whole(place: Workplace, options: Mapping[str, Any]) -> tuple[tuple[str, ...], ServerLife]:
     with place.serving(options) as client:
         began_s = loaded(client)
         client.open(place.uri, "python", place.text)
@@ -103,7 +103,7 @@ def _whole(place: Workplace, options: Mapping[str, Any]) -> tuple[tuple[str, ...
         texts = tuple(item.text for item in suggested(client, place.uri))
         read = read_ahead(client)
         client.shutdown()
-    return texts, Round(read, read, _ms(began_s, message))
+    return texts, ServerLife(read, read, _ms(began_s, message))
 
 
 def _ms(began_s: float, message: Message) -> float:

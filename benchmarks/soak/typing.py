@@ -24,7 +24,7 @@ PAUSE_KEYS = 500  # between two pauses, in which the server reads ahead
 
 
 @dataclass(frozen=True)
-class Sample:
+class MemorySample:
     """After so many keys."""
 
     keys: int
@@ -33,10 +33,10 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypingReport:
     """What came of it. `idle_cpu_s` is of the seconds of doing nothing at the end."""
 
-    samples: tuple[Sample, ...]
+    samples: tuple[MemorySample, ...]
     answered: int  # requests that got a suggestion
     idle_cpu_s: float | None = None
 
@@ -53,7 +53,9 @@ class Typed:
         return sum((x - mean_x) * (y - mean_y) for x, y in known) / spread
 
 
-def run(place: Workplace, keys: int, options: Mapping[str, Any], idle_s: float = 0.0) -> Typed:
+def run(
+    place: Workplace, keys: int, options: Mapping[str, Any], idle_s: float = 0.0
+) -> TypingReport:
     """Type so many keys, each followed by a request, then do nothing for a while."""
     samples, answered = [], 0
     with place.serving(options) as client:
@@ -75,7 +77,7 @@ def run(place: Workplace, keys: int, options: Mapping[str, Any], idle_s: float =
         samples.append(_sample(client, keys))
         idle_cpu_s = _idle(client, idle_s) if idle_s else None
         client.shutdown()
-    return Typed(tuple(samples), answered, idle_cpu_s)
+    return TypingReport(tuple(samples), answered, idle_cpu_s)
 
 
 def _characters(place: Workplace) -> Iterator[str]:
@@ -85,11 +87,11 @@ def _characters(place: Workplace) -> Iterator[str]:
             yield from path.read_text(encoding="utf-8")
 
 
-def _sample(client: Client, keys: int) -> Sample:
+def _sample(client: Client, keys: int) -> MemorySample:
     params = {"command": "stateline.statistics"}
     told = client.connection.request("workspace/executeCommand", params).result()
     held = sum(each["bytes"] for each in told["held"].values())
-    return Sample(keys, resident_bytes(client.connection.process.pid), held)
+    return MemorySample(keys, resident_bytes(client.connection.process.pid), held)
 
 
 def _idle(client: Client, idle_s: float) -> float | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .typist import Key, Verdict
+from .typist import Judgement, Key
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Keystroke:
     began_s: float
     answer_ms: float | None  # from the keystroke; None: the next one came first
     ghost: str
-    verdict: Verdict
+    judgement: Judgement
 
 
 @dataclass(frozen=True)
-class Cost:
+class ReportedCost:
     """What one request, or one reading ahead, put through the model."""
 
     at_s: float  # when it was reported
@@ -39,7 +39,7 @@ class Cost:
     cold: bool
 
     @classmethod
-    def of(cls, params: Mapping[str, Any], at_s: float) -> Cost:
+    def of(cls, params: Mapping[str, Any], at_s: float) -> ReportedCost:
         """From the params of `stateline/usage`."""
         return cls(
             at_s,
@@ -76,7 +76,7 @@ class Tally:
     """All keystrokes and all costs, in order."""
 
     keystrokes: tuple[Keystroke, ...] = ()
-    costs: tuple[Cost, ...] = ()
+    costs: tuple[ReportedCost, ...] = ()
 
     @cached_property
     def shown(self) -> tuple[Keystroke, ...]:
@@ -107,7 +107,7 @@ class Tally:
         return sum(stroke.answer_ms is None for stroke in self.keystrokes)
 
     @property
-    def first_read(self) -> Cost | None:
+    def first_read(self) -> ReportedCost | None:
         """What the first request cost; it happens once."""
         return next((cost for cost in self.costs if cost.source == "model"), None)
 
@@ -127,7 +127,7 @@ class Tally:
         """Read while nobody waited."""
         return sum(cost.tokens_read for cost in self.costs if cost.source == "background")
 
-    def cost_of(self, index: int) -> Cost | None:
+    def cost_of(self, index: int) -> ReportedCost | None:
         """What was reported between this keystroke and the next one, reading ahead apart."""
         began_s = self.keystrokes[index].began_s
         later = self.keystrokes[index + 1 : index + 2]

@@ -160,7 +160,7 @@ def _depth(row: str) -> int:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """How a suggestion compares with what is to be typed."""
 
     word: bool  # its first word is right
@@ -168,13 +168,13 @@ class Verdict:
     part: str  # what of it is worth accepting; empty: nothing
 
 
-def judge(ghost: str, draft: Draft) -> Verdict:
+def judge(ghost: str, draft: Draft) -> Judgement:
     """Compare; only a suggestion that is inserted at the cursor can be judged so."""
     left = draft.left
     if draft.surplus or not ghost.strip():
-        return Verdict(False, False, "")
+        return Judgement(False, False, "")
     word, line = (_first(pattern, ghost) == _first(pattern, left) for pattern in (_WORD, _LINE))
-    return Verdict(word, line, _acceptable(ghost, left))
+    return Judgement(word, line, _acceptable(ghost, left))
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:

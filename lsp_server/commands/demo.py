@@ -23,8 +23,8 @@ from rich.text import Text
 
 from ..client.client import Client, Item, PendingItems
 from ..client.connection import ANSWER_DEADLINE_S, Connection, RefusedError, ServerGoneError
-from ..client.tally import Cost, Keystroke, Tally
-from ..client.typist import Draft, Key, Verdict, accepting, judge, next_key, pressed
+from ..client.tally import Keystroke, ReportedCost, Tally
+from ..client.typist import Draft, Judgement, Key, accepting, judge, next_key, pressed
 from .picture import LATEST_KEYS, Scene, line, save, summary
 from .sample import Sample, SampleError, sample_of
 
@@ -44,7 +44,7 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True)
-class Pace:
+class TypingPace:
     """How fast keys are pressed: `speed` times a person's, or, at 0, as answers come."""
 
     speed: float
@@ -100,7 +100,7 @@ def run(
         ):
             uri = _opened(client, Path(folder).resolve(), sample, options)
             _wait_until_ready(client, console)
-            pace = Pace(speed, random.Random(SEED))
+            pace = TypingPace(speed, random.Random(SEED))
             scene = Scene(sample.title, sample.draft, "", Tally(), sample.language)
             best, last = _watched(show(console, type_out(client, uri, scene, pace, keys)))
             client.shutdown()
@@ -138,7 +138,9 @@ def _wait_until_ready(client: Client, console: Console) -> None:
             spinner.update(Text(status["message"]))
 
 
-def type_out(client: Client, uri: str, scene: Scene, pace: Pace, keys: int) -> Iterator[Scene]:
+def type_out(
+    client: Client, uri: str, scene: Scene, pace: TypingPace, keys: int
+) -> Iterator[Scene]:
     """Type what is left of the scene's draft; a scene after each key and after each answer."""
     asked_at, part = 0, ""
     yield scene
@@ -158,7 +160,7 @@ def type_out(client: Client, uri: str, scene: Scene, pace: Pace, keys: int) -> I
         strokes = (*scene.tally.keystrokes, stroke)
         scene = replace(scene, ghost=kept, tally=Tally(strokes, _costs(client)))
         yield scene
-        part = stroke.verdict.part
+        part = stroke.judgement.part
         _sleep_until(max(due_s, time.perf_counter() + pace.look_s()) if part else due_s)
     with contextlib.suppress(TimeoutError):  # the last request may have been given up
         _wait_for_cost(client, asked_at)
@@ -190,7 +192,7 @@ def _keystroke(
     answered_s = asked.pending.answered_s
     answer_ms = None if answered_s is None else (answered_s - began_s) * 1000
     if item is None:
-        return Keystroke(key, began_s, answer_ms, "", Verdict(False, False, ""))
+        return Keystroke(key, began_s, answer_ms, "", Judgement(False, False, ""))
     # The suggestion may repeat what stands before the cursor, but has to agree with it.
     repeated = draft.before[item.start :]
     ghost = item.text.removeprefix(repeated) if item.text.startswith(repeated) else ""
@@ -200,9 +202,9 @@ def _keystroke(
     return Keystroke(key, began_s, answer_ms, ghost, verdict)
 
 
-def _costs(client: Client) -> tuple[Cost, ...]:
+def _costs(client: Client) -> tuple[ReportedCost, ...]:
     messages = list(client.connection.received)
-    return tuple(Cost.of(m.params, m.at_s) for m in messages if m.method == USAGE)
+    return tuple(ReportedCost.of(m.params, m.at_s) for m in messages if m.method == USAGE)
 
 
 def _wait_for_cost(client: Client, after: int) -> None:
@@ -248,7 +250,7 @@ def _worth(scene: Scene) -> tuple[int, int]:
     strokes = scene.tally.keystrokes
     if not strokes or scene.ghost != strokes[-1].ghost:
         return 0, 0
-    part = len(strokes[-1].verdict.part)
+    part = len(strokes[-1].judgement.part)
     return (min(len(strokes), LATEST_KEYS), part) if part else (0, 0)
 
 

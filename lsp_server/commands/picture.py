@@ -134,9 +134,9 @@ def _suggestion(stroke: Keystroke) -> Text:
     if not stroke.ghost:
         return Text("no answer before the next key" if stroke.answer_ms is None else "", "dim")
     mark, style = " ", ""
-    if stroke.verdict.line:
+    if stroke.judgement.line:
         mark, style = "✓", "green"
-    elif stroke.verdict.word:
+    elif stroke.judgement.word:
         mark, style = "~", "yellow"
     first, newline, _ = stroke.ghost.strip().partition("\n")
     return Text.assemble((f"{mark} ", style), first, (" …" if newline else "", "dim"))
@@ -176,8 +176,8 @@ def rows(tally: Tally) -> list[tuple[str, str, str]]:
     shown = tally.shown
     answer, read, first = tally.answer_ms, tally.tokens_read, tally.first_read
     brought = sum(len(stroke.key.inserts) for stroke in tally.accepted)
-    words = sum(stroke.verdict.word for stroke in shown)
-    lines = sum(stroke.verdict.line for stroke in shown)
+    words = sum(stroke.judgement.word for stroke in shown)
+    lines = sum(stroke.judgement.line for stroke in shown)
     return [
         ("keystrokes", str(len(tally.keystrokes)), "a completion is asked for after each"),
         ("suggestions shown", str(len(shown)), _share(len(shown), len(tally.keystrokes))),

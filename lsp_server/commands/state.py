@@ -1,7 +1,7 @@
 """`stateline state`: what is kept on the disk of which files, and how to be rid of it.
 
 Owns the choice of a workspace, the table, and what forgetting covers. Knows no server and no torch;
-the files themselves are `model.statefolder`'s.
+the files themselves are `model.states.statefolder`'s.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptFile:
     """What is kept of one file: a state belongs to every file that was read for it."""
 
     file: str
@@ -48,14 +48,14 @@ def workspaces_of(place: Path, folders: Iterable[str]) -> set[str]:
     return {name for name, folder in around.items() if folder == innermost}
 
 
-def kept_of(found: Sequence[Entry]) -> list[Kept]:
+def kept_of(found: Sequence[Entry]) -> list[KeptFile]:
     """By file, the one used last first."""
     by_file: dict[str, list[Entry]] = {}
     for entry in found:
         for source in entry.sources:
             by_file.setdefault(_FOLDERS.place(source), []).append(entry)
     rows = [
-        Kept(
+        KeptFile(
             file,
             len(mine),
             max(entry.tokens for entry in mine),
@@ -107,7 +107,7 @@ def show(found: dict[str, Any], console: Console) -> None:
             numbers = (str(row["states"]), str(row["tokens"]), _size(row["nbytes"]), f"{age} ago")
             table.add_row(_plain(_below(row["file"], workspace["workspace"])), *numbers)
         console.print(table)
-    console.print(_plain(f"Kept in {found['folder']}"), soft_wrap=True)
+    console.print(_plain(f"KeptFile in {found['folder']}"), soft_wrap=True)
 
 
 def forget_place(place: Path) -> Forgotten:

@@ -14,7 +14,8 @@ from functools import cached_property
 
 from lsprotocol import types
 
-from .positions import Encoding, LineIndex, without_lone_surrogates
+from ...model.tokens.spelling import well_formed
+from .positions import Encoding, LineIndex
 
 _log = logging.getLogger(__name__)
 _SHORT = 1_000  # characters that are compared
@@ -65,7 +66,7 @@ class Documents:
 
     def open(self, uri: str, version: int, language: str, text: str) -> None:
         """Take a document in; one that is open already is replaced."""
-        lines = LineIndex.of(without_lone_surrogates(text))
+        lines = LineIndex.of(well_formed(text))
         self._open[uri] = _snapshot(uri, version, language, lines)
 
     def change(
@@ -112,7 +113,10 @@ def _snapshot(uri: str, version: int, language: str, lines: LineIndex) -> Snapsh
 def _edit(
     lines: LineIndex, change: types.TextDocumentContentChangeEvent, encoding: Encoding
 ) -> Edit:
-    new = without_lone_surrogates(change.text)
+    # A pair of surrogates that comes split over two changes stays two U+FFFD: they count two UTF-16
+    # units like the editor's pair, so the client's positions hold, and the next full text or
+    # reopening brings the character back.
+    new = well_formed(change.text)
     if isinstance(change, types.TextDocumentContentChangeWholeDocument):
         return Edit(0, len(lines.text), new)
     # A range that ends before it starts breaks the rules; its two ends still say what is meant.

@@ -19,7 +19,6 @@ _CODECS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32
 
 _LINE_FEED = re.compile("\n")
 _LONE_CARRIAGE_RETURN = re.compile("\r(?!\n)")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -115,20 +114,6 @@ class LineIndex:
         shift = self._shift if line > self._seam else -self._shift
         starts[low:high] = [start + shift for start in starts[low:high]]
         return starts
-
-
-def without_lone_surrogates(text: str) -> str:
-    """Replace every lone surrogate by U+FFFD, one code point for one, so that offsets hold.
-
-    JSON can carry such halves of a character (`"\\ud83d"`), but no encoding can. A pair that comes
-    split over two changes stays two U+FFFD: they count two UTF-16 units like the editor's pair, so
-    the client's positions hold, and the next full text or reopening brings the character back.
-    """
-    try:
-        text.encode()  # Many times faster than the search below.
-    except UnicodeEncodeError:
-        return _SURROGATE.sub("\ufffd", text)
-    return text
 
 
 def _line_break_ends(text: str) -> list[int]:

@@ -18,7 +18,7 @@ from ..workspace.neighbourhood import SETTLED_S, Neighbourhood
 logger = logging.getLogger(__name__)
 
 # Reads some of what is left and says how many tokens still are; runs elsewhere.
-Read = Callable[[Context, Event], Awaitable[int]]
+ReadAhead = Callable[[Context, Event], Awaitable[int]]
 
 
 class Idle:
@@ -28,7 +28,7 @@ class Idle:
         self,
         neighbourhood: Neighbourhood,
         budget: Callable[[], Awaitable[WorkspaceBudget]],
-        read: Read,
+        read: ReadAhead,
     ) -> None:
         self._neighbourhood = neighbourhood
         self._budget = budget

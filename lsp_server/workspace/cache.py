@@ -1,8 +1,8 @@
 """What is kept between sessions, in the user's cache folder.
 
 Owns where that is, and for each workspace a small file with the order in which its files were used
-and read. The states themselves are `model.store`'s. Paths of saved files are all that stands there,
-never a text. Losing any of it costs reading again, and nothing more.
+and read. The states themselves are `model.states.store`'s. Paths of saved files are all that stands
+there, never a text. Losing any of it costs reading again, and nothing more.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 
 
 def states_folder() -> Path:
-    """Where `model.store` keeps states."""
+    """Where `model.states.store` keeps states."""
     return cache_folder() / "states"
 
 

@@ -20,7 +20,7 @@ _Read = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
-class Candidates:
+class CandidateFiles:
     """Paths, the most important first; some may be of no file."""
 
     wanted: Sequence[str]
@@ -29,7 +29,7 @@ class Candidates:
 
 def candidates(
     file: str, text: str, recent: Sequence[str], relations: Relations, read: _Read
-) -> Candidates:
+) -> CandidateFiles:
     """Those of an open file. Of `recent` the last one was used last.
 
     `read` gives the text of a file that may be read, else None.
@@ -40,7 +40,7 @@ def candidates(
     found = wanted(file, used, near, _further(used, relations, read))
     listed = siblings(file, suffixes, MAX_BESIDE + len(found))
     beside = [each for each in listed if each not in found]
-    return Candidates(found, beside[:MAX_BESIDE])
+    return CandidateFiles(found, beside[:MAX_BESIDE])
 
 
 def _further(used: Sequence[str], relations: Relations, read: _Read) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..completer import WorkspaceBudget
 from ..errors import ModelFolderError
+from ..json_file import read_json
 
 FILE = "workspace.json"
 MOST_TOKENS = 1 << 20
@@ -25,15 +26,13 @@ def read_workspace_budget(folder: Path) -> WorkspaceBudget:
     if not path.is_file():
         return UNPROVEN
     try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise ValueError("too large")
-        found = json.loads(path.read_bytes())
+        found = read_json(path, _MAX_JSON_BYTES)
         return WorkspaceBudget(
             _tokens(found["read_tokens"]),
             _tokens(found["recalled_tokens"]),
             _chars(found["chars_per_token"]),
         )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelFolderError(
             f"{path} does not say how much of a workspace this model is to be given ({error}); "
             "delete it to go without."

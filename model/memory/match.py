@@ -16,20 +16,20 @@ _NOWHERE: Places = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True)
-class Found:
+class Occurrences:
     """Places in some ids where the last `length` tokens of a text stand, and no more of them."""
 
     ids: Ids
     places: Places  # of the last token, where text goes on
     length: int  # at most LONGEST_TOKENS
 
-    def then(self, ids: Ids, token: int) -> Found | None:
+    def then(self, ids: Ids, token: int) -> Occurrences | None:
         """After one more token, where `ids` may have grown at their end; None: search anew."""
         if not 0 < self.length < LONGEST_TOKENS:
             return None  # at the greatest length not all places are known that have one less
         places = self.places[self.ids[self.places + 1] == token] + 1
         places = places[ids[places + 1] != GAP]
-        return Found(ids, places, self.length + 1) if len(places) else None
+        return Occurrences(ids, places, self.length + 1) if len(places) else None
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Match:
 
     past: Ids  # begins with LONGEST_TOKENS gaps, so that no look back falls out
     others: Archive
-    here: Found
-    there: Found
+    here: Occurrences
+    there: Occurrences
 
     @classmethod
     def of(cls, past: Ids, others: Archive = NO_FILES) -> Match:
@@ -73,28 +73,28 @@ class Match:
         return tokens[: tokens.index(GAP)] if GAP in tokens else tokens
 
 
-def _here(past: Ids) -> Found:
+def _here(past: Ids) -> Occurrences:
     last = len(past) - 1
     if past[last] == GAP:
-        return Found(past, _NOWHERE, 0)
+        return Occurrences(past, _NOWHERE, 0)
     places = np.flatnonzero(past[:last] == past[last])
     return _longest(past, places[past[places + 1] != GAP], 1, past)
 
 
-def _there(past: Ids, others: Archive) -> Found:
+def _there(past: Ids, others: Archive) -> Occurrences:
     if past[-1] == GAP:
-        return Found(others.ids, _NOWHERE, 0)
+        return Occurrences(others.ids, _NOWHERE, 0)
     return _longest(others.ids, *others.places(past[-2], past[-1]), past)
 
 
-def _longest(ids: Ids, places: Places, length: int, past: Ids) -> Found:
+def _longest(ids: Ids, places: Places, length: int, past: Ids) -> Occurrences:
     """The places where most of the last tokens match, of those where `length` do."""
     last = len(past) - 1
     if not len(places):
-        return Found(ids, places, 0)
+        return Occurrences(ids, places, 0)
     while length < LONGEST_TOKENS and past[last - length] != GAP:
         longer = places[ids[places - length] == past[last - length]]
         if not len(longer):
             break
         places, length = longer, length + 1
-    return Found(ids, places, length)
+    return Occurrences(ids, places, length)

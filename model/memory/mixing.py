@@ -5,7 +5,7 @@ own prediction. Pure functions of token ids and logits; knows no text and no mod
 state recalls far identifiers badly, and this recalls them exactly.
 
 The weight of the memory is a table, `memory.json` in the model's folder, learned by
-`training.trust`. Without that file there is no memory.
+`training.judging.trust`. Without that file there is no memory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFolderError
+from ..json_file import read_json
 from ..tokens.tokenizer import Markers
 from .archive import GAP, LONGEST_TOKENS, Ids
 from .match import Match
@@ -136,12 +137,10 @@ def read_trust(folder: Path) -> Trust | None:
     if not path.is_file():
         return None
     try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise ValueError("too large")
-        weights = np.array(json.loads(path.read_bytes()), np.float64)
+        weights = np.array(read_json(path, _MAX_JSON_BYTES), np.float64)
         if weights.shape[1:] == SHAPE:  # learned when sizes of what is recalled were told apart
             weights = weights.mean(0)
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ModelFolderError(
             f"{path} is not a table of the memory's weights ({error}); delete it to do without."
         ) from error

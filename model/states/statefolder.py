@@ -4,9 +4,9 @@ Owns the names in it, `<folder>/<fingerprint>/<key>-<tokens>.safetensors`, and n
 that the command line can list and forget states. What is inside a file stands in `statefile`.
 
 Several servers may use one folder at once and without locks: a file is written under a name of
-its own and then renamed into place, and never changed afterwards, so that whoever has mapped it
-keeps what it had. Nothing is forced to the disk (fsync): after a power cut a file may be damaged,
-which its checksums tell.
+its own and then renamed into place, and never changed afterwards, so that whoever is reading it
+reads one state to the end. Nothing is forced to the disk (fsync): after a power cut a file may be
+damaged, which its checksums tell.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def forget(folder: Path, where: Callable[[Entry], bool]) -> Forgotten:
     """Remove the states in `folder` that `where` holds for, of all models; needs no torch.
 
     Files that cannot be read go too, since nobody knows what they hold. Windows removes no file
-    that somebody has mapped: they count as `left`, and so does whatever is write-protected.
+    that somebody has open: they count as `left`, and so does whatever is write-protected.
     """
     removed = left = 0
     for file in _files(folder):

@@ -1,14 +1,15 @@
-"""The layout of a prompt: the one place that decides in which order a model reads.
+"""The layout of a prompt: in which order a model reads what it is given of a file.
 
 Owns the anchored fill-in-the-middle form and its prefix-only form, the window, the anchor
 and the suffix, all as pure functions that the trainer and the engine share. Knows token ids
-and texts; knows no model, no state and no editor.
+and texts; knows no model, no state and no editor. What `W` and `N` are, and whether a request gets
+the whole layout, is `reading`'s to say.
 
     [bos] W N [pre] P0 [suf] S [mid] M0 | middle... [eom]
 
-`W` other files, `N` this file's name, `P0` this file up to an anchor, `S` what follows the hole,
-`M0` the text from the anchor to the cursor. Least volatile first, so that typing only appends to
-`M0`.
+`W` the workspace part, `N` this file's name, `P0` this file up to an anchor, `S` what follows the
+hole, `M0` the text from the anchor to the cursor. Least volatile first, so that typing only appends
+to `M0`.
 P0, M0 and the middle are tokenised as one string and cut between tokens.
 """
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..completer import Sampling
 
-Ids = NDArray[np.intp]
+TokenIds = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Vocabulary:
             self._exact.setdefault(text, []).append(i)
         self._free = np.array(usable + ([] if end is None else [end]), np.intp)
 
-    def allowed(self, tail: bytes) -> Ids:
+    def allowed(self, tail: bytes) -> TokenIds:
         """Ids of the tokens that agree with `tail`; without a tail, all and the end marker."""
         if not tail:
             return self._free
@@ -56,7 +56,10 @@ class Vocabulary:
 
 
 def choose(
-    logits: NDArray[Any], allowed: Ids, sampling: Sampling, generator: np.random.Generator | None
+    logits: NDArray[Any],
+    allowed: TokenIds,
+    sampling: Sampling,
+    generator: np.random.Generator | None,
 ) -> Choice:
     """One of `allowed` (ids, at least one) from logits (v,). Greedy needs no generator."""
     x = logits[allowed]  # (a,), a copy
@@ -70,7 +73,7 @@ def choose(
     return Choice(int(allowed[index]), float(x[index] / x.sum(dtype=np.float64)))
 
 
-def ranked(logits: NDArray[Any], allowed: Ids, least: float) -> list[Choice]:
+def ranked(logits: NDArray[Any], allowed: TokenIds, least: float) -> list[Choice]:
     """Those of `allowed` (ids, at least one) with probability `least`, likeliest first."""
     x = logits[allowed]  # (a,), a copy
     x -= x.max()

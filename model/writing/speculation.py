@@ -24,7 +24,7 @@ _HOPEFUL = 0.8  # the chance of a drafted token before anything is known
 _MARGIN = 1.1  # a draft has to promise so much more than it costs
 _RETRY = 64  # drafts that were not worth it, after which one is tried again
 
-Draft = Callable[[int], list[int]]  # at most so many tokens that may come next
+Drafter = Callable[[int], list[int]]  # at most so many tokens that may come next
 
 
 class Drafting:
@@ -81,7 +81,7 @@ class Standing:
         self._after: Sequence[NDArray[Any]] = []  # (v,) each of them
         self._certainty = 0
 
-    def write(self, token: int, certainty: int, draft: Draft) -> None:
+    def write(self, token: int, certainty: int, draft: Drafter) -> None:
         """Go on by one token. What `draft` gives may be read along."""
         if not self._was_read(token):
             if self._at < len(self._read):
@@ -104,7 +104,7 @@ class Standing:
             self._drafting.judged(self._certainty, accepted)
         return accepted
 
-    def _drafted(self, certainty: int, draft: Draft) -> list[int]:
+    def _drafted(self, certainty: int, draft: Drafter) -> list[int]:
         most = self._drafting.tokens_worth(certainty) if self._drafting else 0
         tokens = draft(most) if most else []
         whole = [count for count in DRAFTS if count <= len(tokens)]

@@ -28,22 +28,22 @@ from .shards import (
     HELDOUT,
     LEARN,
     SUFFIX,
-    Index,
     Shard,
+    ShardIndex,
     by_language,
     read,
     shard_path,
     shards,
     write,
 )
-from .sources import STANDARD_LIBRARY, CorpusError, Source, unseen_texts
+from .sources import STANDARD_LIBRARY, CorpusError, Release, unseen_texts
 
 DEFAULT_MAX_MB = 3.0  # of a project to train on, so that no one's habits dominate
 JUDGING_MAX_MB = 1.0
 _AHEAD = 24  # sources that are cleaned before their turn
 
-Found = tuple[list[Candidate], Counter[Drop]]
-Arrived = tuple[Source, Found | None]  # None: it could not be had
+Cleaned = tuple[list[Candidate], Counter[Drop]]
+Arrived = tuple[Release, Cleaned | None]  # None: it could not be had
 Listener = Callable[[str, int], None]
 
 
@@ -143,7 +143,7 @@ class _Assembly:
         self._judge(self._out / LEARN, wanted.learn, judged[1], context, seen)
         return self._built
 
-    def _finished(self, index: Index, keys: dict[str, str]) -> dict[str, Shard]:
+    def _finished(self, index: ShardIndex, keys: dict[str, str]) -> dict[str, Shard]:
         return {
             name: shard
             for name, shard in index.shards.items()
@@ -168,7 +168,7 @@ class _Assembly:
     def _judge(
         self,
         folder: Path,
-        listed: Iterable[Source],
+        listed: Iterable[Release],
         judged: Iterable[Arrived],
         context: list[str],
         seen: Seen,
@@ -185,16 +185,16 @@ class _Assembly:
                 index.add(shard)
                 self._end(source, shard, into)
 
-    def _end(self, source: Source, shard: Shard, into: list[Shard]) -> None:
+    def _end(self, source: Release, shard: Shard, into: list[Shard]) -> None:
         into.append(shard)
         self._on_source(source.stem)
 
-    def _cleaned(self, sources: Iterable[Source]) -> Iterator[Arrived]:
+    def _cleaned(self, sources: Iterable[Release]) -> Iterator[Arrived]:
         """Each in order; the next ones are cleaned meanwhile."""
-        pending: deque[tuple[Source, Future[Found]]] = deque()
+        pending: deque[tuple[Release, Future[Cleaned]]] = deque()
         for source, archive in fetch_all(sources, self._cache):
             if isinstance(archive, CorpusError):
-                found: Future[Found] = Future()
+                found: Future[Cleaned] = Future()
                 found.set_exception(archive)
             else:
                 found = self._workers.submit(candidates, archive)
@@ -204,7 +204,7 @@ class _Assembly:
         for each in pending:
             yield self._outcome(*each)
 
-    def _outcome(self, source: Source, found: Future[Found]) -> Arrived:
+    def _outcome(self, source: Release, found: Future[Cleaned]) -> Arrived:
         try:
             return source, found.result()
         except CorpusError as error:
@@ -220,14 +220,14 @@ def lines_of_shard(path: Path) -> Lines:
     )
 
 
-def _key(source: Source, max_bytes: int, context: Iterable[str]) -> str:
+def _key(source: Release, max_bytes: int, context: Iterable[str]) -> str:
     parts = [str(RULES), str(max_bytes), source.digest, *context]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _opened(folder: Path, keys: dict[str, str]) -> Index:
+def _opened(folder: Path, keys: dict[str, str]) -> ShardIndex:
     """The index of a folder that holds nothing but shards of these stems."""
-    index = Index(folder)
+    index = ShardIndex(folder)
     found = [path.name.removesuffix(SUFFIX) for path in shards(folder)]
     if strays := [f"{stem}{SUFFIX}" for stem in found if stem not in keys]:
         raise CorpusError(f"{folder} holds {', '.join(strays)}, not in the manifest; delete them.")
@@ -235,7 +235,7 @@ def _opened(folder: Path, keys: dict[str, str]) -> Index:
 
 
 def _written(
-    source: Source, found: Found, key: str, folder: Path, seen: Seen, max_bytes: int
+    source: Release, found: Cleaned, key: str, folder: Path, seen: Seen, max_bytes: int
 ) -> Shard:
     clean, dropped = found
     kept = select(clean, seen, max_bytes, dropped)

@@ -17,14 +17,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from .sources import CorpusError, Distribution, Package, Source, matches
+from .sources import CorpusError, Distribution, Package, Release, matches
 
 AT_ONCE = 12  # clients that run side by side
 BATCH = 48  # pins that one of them is given: starting a client costs as much as ten of them
 TIMEOUT_S = 900
 
 
-def fetch(source: Source, cache: Path) -> Path:
+def fetch(source: Release, cache: Path) -> Path:
     """The archive of a source, downloaded if the cache lacks it. Raises CorpusError."""
     ((_, found),) = fetch_all([source], cache)
     if isinstance(found, CorpusError):
@@ -33,15 +33,15 @@ def fetch(source: Source, cache: Path) -> Path:
 
 
 def fetch_all(
-    sources: Iterable[Source], cache: Path
-) -> Iterator[tuple[Source, Path | CorpusError]]:
+    sources: Iterable[Release], cache: Path
+) -> Iterator[tuple[Release, Path | CorpusError]]:
     """Each source in order with its archive, or with the reason why there is none.
 
     What comes later is downloaded while the caller works on what came before.
     """
     wanted = list(sources)
     with ThreadPoolExecutor(AT_ONCE) as lines:
-        coming: dict[Source, Future[dict[Source, Path | CorpusError]]] = {}
+        coming: dict[Release, Future[dict[Release, Path | CorpusError]]] = {}
         for batch in _batches(wanted):
             coming.update(dict.fromkeys(batch, lines.submit(_batch, batch, cache)))
         try:
@@ -52,10 +52,10 @@ def fetch_all(
                 future.cancel()
 
 
-def _batches(sources: Sequence[Source]) -> list[list[Source]]:
+def _batches(sources: Sequence[Release]) -> list[list[Release]]:
     """What one run of a client can bring, by when its first is wanted."""
-    batches: list[list[Source]] = []
-    filling: dict[str, list[Source]] = {}
+    batches: list[list[Release]] = []
+    filling: dict[str, list[Release]] = {}
     for source in sources:
         batch = filling.get(_client(source))
         if batch is None or len(batch) == BATCH:
@@ -65,11 +65,11 @@ def _batches(sources: Sequence[Source]) -> list[list[Source]]:
     return batches
 
 
-def _client(source: Source) -> str:
+def _client(source: Release) -> str:
     return _python_version(source.file) if isinstance(source, Distribution) else "npm"
 
 
-def _batch(batch: Sequence[Source], cache: Path) -> dict[Source, Path | CorpusError]:
+def _batch(batch: Sequence[Release], cache: Path) -> dict[Release, Path | CorpusError]:
     """All of them at once; then what did not come, one by one, to learn why."""
     missing = [source for source in batch if not _place(source, cache).is_file()]
     if len(missing) > 1:
@@ -77,7 +77,7 @@ def _batch(batch: Sequence[Source], cache: Path) -> dict[Source, Path | CorpusEr
     return {source: _had(source, cache) for source in batch}
 
 
-def _had(source: Source, cache: Path) -> Path | CorpusError:
+def _had(source: Release, cache: Path) -> Path | CorpusError:
     archive, complaint = _place(source, cache), ""
     if not archive.is_file():
         complaint = _bring([source], cache)
@@ -92,11 +92,11 @@ def _had(source: Source, cache: Path) -> Path | CorpusError:
     return archive
 
 
-def _place(source: Source, cache: Path) -> Path:
+def _place(source: Release, cache: Path) -> Path:
     return cache / source.stem / source.file
 
 
-def _bring(sources: Sequence[Source], cache: Path) -> str:
+def _bring(sources: Sequence[Release], cache: Path) -> str:
     """Run a client once and keep what has the pinned hash; what is wrong, if anything is."""
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".download-") as folder:
@@ -114,7 +114,7 @@ def _bring(sources: Sequence[Source], cache: Path) -> str:
     return complaint
 
 
-def _run(sources: Sequence[Source], folder: Path) -> str:
+def _run(sources: Sequence[Release], folder: Path) -> str:
     wheels = [source for source in sources if isinstance(source, Distribution)]
     packages = [source for source in sources if isinstance(source, Package)]
     command = _pip(wheels, folder) if wheels else _npm(packages, folder)
@@ -167,7 +167,7 @@ def _npm(packages: Sequence[Package], folder: Path) -> list[str]:
     return command + [f"{package.name}@{package.version}" for package in packages]
 
 
-def _brought_as(source: Source) -> str:
+def _brought_as(source: Release) -> str:
     """The file's name as the client writes it: npm puts the scope before the name."""
     if isinstance(source, Distribution):
         return source.file

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .sources import CorpusError, Distribution, Package, Source, check
+from .sources import CorpusError, Distribution, Package, Release, check
 
 MANIFEST = Path(__file__).with_name("manifest.tsv")
 SIDES = ("train", "heldout", "learn")
@@ -22,11 +22,11 @@ _COLUMNS = 6
 class Manifest:
     """The sources by what they are for, each side sorted: wheels first, then by name."""
 
-    train: tuple[Source, ...] = ()
-    heldout: tuple[Source, ...] = ()  # these judge, and nothing else
-    learn: tuple[Source, ...] = ()  # held out too: what is learnt beside the weights
+    train: tuple[Release, ...] = ()
+    heldout: tuple[Release, ...] = ()  # these judge, and nothing else
+    learn: tuple[Release, ...] = ()  # held out too: what is learnt beside the weights
 
-    def __iter__(self) -> Iterator[Source]:
+    def __iter__(self) -> Iterator[Release]:
         yield from (*self.heldout, *self.learn, *self.train)
 
 
@@ -36,7 +36,7 @@ def load_manifest(path: Path) -> Manifest:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"The manifest {path} cannot be read ({error}); check it.") from error
-    sides: dict[str, list[Source]] = {side: [] for side in SIDES}
+    sides: dict[str, list[Release]] = {side: [] for side in SIDES}
     for number, line in enumerate(lines, 1):
         if line and not line.startswith("#"):
             side, source = _row(line, f"{path}, line {number}")
@@ -50,7 +50,7 @@ def manifest_text(manifest: Manifest, comment: str = "") -> str:
     """The file that `load_manifest` reads; `comment` is put before the rows."""
     parts = [f"# {line}".rstrip() for line in comment.splitlines()]
     for side in SIDES:
-        rows: Iterable[Source] = sorted(getattr(manifest, side), key=_order)
+        rows: Iterable[Release] = sorted(getattr(manifest, side), key=_order)
         for row in rows:
             parts.append(
                 "\t".join((side, row.name, row.version, row.licence, row.file, row.digest))
@@ -58,11 +58,11 @@ def manifest_text(manifest: Manifest, comment: str = "") -> str:
     return "\n".join([*parts, ""])
 
 
-def _order(source: Source) -> tuple[bool, str]:
+def _order(source: Release) -> tuple[bool, str]:
     return isinstance(source, Package), source.name
 
 
-def _row(line: str, where: str) -> tuple[str, Source]:
+def _row(line: str, where: str) -> tuple[str, Release]:
     columns = line.split("\t")
     if len(columns) != _COLUMNS or columns[0] not in SIDES:
         raise CorpusError(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .manifest import MANIFEST, Manifest, load_manifest
-from .sources import Distribution, Package, Source
+from .sources import Distribution, Package, Release
 
 NOTICE = Path(__file__).resolve().parents[3] / "NOTICE"
 
@@ -35,7 +35,7 @@ def notice_text(manifest: Manifest) -> str:
     return "\n".join([*lines, "", "npm packages", "", *_listed(packages), ""])
 
 
-def _listed(sources: Iterable[Source]) -> Iterator[str]:
+def _listed(sources: Iterable[Release]) -> Iterator[str]:
     return (f"  {each.name} {each.version} ({each.licence.strip('()')})" for each in sources)
 
 

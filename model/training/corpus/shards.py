@@ -77,7 +77,7 @@ def by_language(files: Sequence[SourceFile]) -> tuple[dict[str, int], dict[str, 
     return dict(sorted(counts.items())), dict(sorted(chars.items()))
 
 
-class Index:
+class ShardIndex:
     """The finished shards of one folder, a line each; of two with one name the later one holds.
 
     A line is only ever added, so that a build that is broken off has lost at most its last shard.

@@ -97,7 +97,7 @@ class Package:
         return self.file == expected and all(shape.fullmatch(value) for shape, value in shapes)
 
 
-Source = Distribution | Package
+Release = Distribution | Package
 
 
 def normalise(name: str) -> str:
@@ -124,7 +124,7 @@ def licence_allowed(expression: str) -> bool:
     return any(all(part in ALLOWED_LICENCES for part in side) for side in sides)
 
 
-def check(source: Source) -> None:
+def check(source: Release) -> None:
     """Raise CorpusError if nothing may be learnt or judged with this source."""
     if not source.is_well_formed:
         raise CorpusError(f"The manifest row of {source.name!r} is malformed: {source}.")
@@ -136,7 +136,7 @@ def check(source: Source) -> None:
         raise CorpusError(f"{source.name} belongs to an evaluation; take it out of the manifest.")
 
 
-def matches(source: Source, archive: Path) -> bool:
+def matches(source: Release, archive: Path) -> bool:
     """Whether the file is what the pin names."""
     algorithm = "sha256" if isinstance(source, Distribution) else "sha512"
     with archive.open("rb") as stream:

@@ -29,7 +29,7 @@ class Cases:
     seed: int
 
     @cached_property
-    def pages(self) -> list[cursors.Page]:
+    def pages(self) -> list[cursors.FilePage]:
         return cursors.pages(self.projects, self.seed)
 
     @cached_property

@@ -136,7 +136,7 @@ def line_report(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Page:
+class FilePage:
     """A part of a file; the engine's window begins at the same place for all cursors in it."""
 
     file: SourceFile
@@ -147,13 +147,13 @@ class Page:
         return rng.randint(self.start, min(self.start + PAGE_CHARS - 1, len(self.file.text)))
 
 
-def pages(projects: Sequence[Sequence[SourceFile]], seed: int) -> list[Page]:
+def pages(projects: Sequence[Sequence[SourceFile]], seed: int) -> list[FilePage]:
     """One random page of every file, each project in turn, so that no large one outweighs."""
     rng = random.Random(f"pages {seed}")
     waiting = [rng.sample(files, len(files)) for files in projects]
     rng.shuffle(waiting)
     return [
-        Page(file, rng.randrange(len(file.text) + 1) // PAGE_CHARS * PAGE_CHARS)
+        FilePage(file, rng.randrange(len(file.text) + 1) // PAGE_CHARS * PAGE_CHARS)
         for file in in_turns(waiting)
     ]
 
@@ -167,13 +167,13 @@ def in_turns(waiting: Sequence[Sequence[T]]) -> list[T]:
     return [each[i] for i in range(longest) for each in waiting if i < len(each)]
 
 
-def mid_line_cursors(judged: Sequence[Page], count: int, seed: int) -> list[Cursor]:
+def mid_line_cursors(judged: Sequence[FilePage], count: int, seed: int) -> list[Cursor]:
     """At random places strictly inside a line's code, to the line's end.
 
     Raises CorpusError where there are hardly any.
     """
 
-    def place(page: Page, rng: random.Random) -> Cursor | None:
+    def place(page: FilePage, rng: random.Random) -> Cursor | None:
         text, offset = page.file.text, page.anywhere(rng)
         start, end = _line(text, offset)
         inside = text[start:offset].strip() and text[offset:end].strip()
@@ -182,10 +182,10 @@ def mid_line_cursors(judged: Sequence[Page], count: int, seed: int) -> list[Curs
     return draw(judged, count, f"mid-line {seed}", place)
 
 
-def line_start_cursors(judged: Sequence[Page], count: int, seed: int) -> list[Cursor]:
+def line_start_cursors(judged: Sequence[FilePage], count: int, seed: int) -> list[Cursor]:
     """After the indentation of random lines that are not empty. Raises CorpusError."""
 
-    def place(page: Page, rng: random.Random) -> Cursor | None:
+    def place(page: FilePage, rng: random.Random) -> Cursor | None:
         start, end = _line(page.file.text, page.anywhere(rng))
         code = page.file.text[start:end].lstrip()
         return Cursor(page.file, end - len(code), end) if code else None
@@ -194,10 +194,10 @@ def line_start_cursors(judged: Sequence[Page], count: int, seed: int) -> list[Cu
 
 
 def draw(
-    judged: Sequence[Page],
+    judged: Sequence[FilePage],
     count: int,
     seed: str,
-    place: Callable[[Page, random.Random], Cursor | None],
+    place: Callable[[FilePage, random.Random], Cursor | None],
 ) -> list[Cursor]:
     """So many different cursors that are in no comment, by CURSORS_PER_PAGE of a page.
 
@@ -215,9 +215,9 @@ def draw(
 
 
 def _on_page(
-    page: Page,
+    page: FilePage,
     rng: random.Random,
-    place: Callable[[Page, random.Random], Cursor | None],
+    place: Callable[[FilePage, random.Random], Cursor | None],
     count: int,
 ) -> Iterator[Cursor]:
     seen: set[int] = set()

@@ -37,7 +37,7 @@ class EvaluationError(ValueError):
 
 
 # What is asked at a cursor, by a name; cursors of one file are asked together.
-Question = tuple[str, cursors.Cursor]
+CursorQuestion = tuple[str, cursors.Cursor]
 _AT_CURSORS: dict[str, Callable[[Subject, cursors.Cursor], Any]] = {
     "mid_line": lambda subject, place: cursors.rest_of_line(subject.completer, place),
     "line_starts": lambda subject, place: cursors.rest_of_line(subject.completer, place),
@@ -48,7 +48,7 @@ _AT_CURSORS: dict[str, Callable[[Subject, cursors.Cursor], Any]] = {
 }
 
 
-def at_cursors(subject: Subject, questions: Sequence[Question]) -> list[Any]:
+def at_cursors(subject: Subject, questions: Sequence[CursorQuestion]) -> list[Any]:
     """The answers to questions about one file, which is read once."""
     return [_AT_CURSORS[kind](subject, place) for kind, place in questions]
 

@@ -17,7 +17,7 @@ from typing import Any
 from ...completer import Writer
 from ...languages import PYTHON, language_of_path
 from ...tokens import layout
-from .cursors import Cursor, Page, draw, similarity, write
+from .cursors import Cursor, FilePage, draw, similarity, write
 from .intervals import mean_of, share_of
 
 FEWEST_LINES, MOST_LINES = 2, 6
@@ -70,12 +70,12 @@ def _block(text: str, start: int, end: int) -> tuple[int, int]:
     return first, after.start() if after else len(text)
 
 
-def hole_cursors(judged: Sequence[Page], count: int, seed: int) -> list[Cursor]:
+def hole_cursors(judged: Sequence[FilePage], count: int, seed: int) -> list[Cursor]:
     """Random holes of 2 to 6 lines, of which first and last are code. Raises CorpusError."""
     return draw(judged, count, f"holes {seed}", _hole)
 
 
-def _hole(page: Page, rng: random.Random) -> Cursor | None:
+def _hole(page: FilePage, rng: random.Random) -> Cursor | None:
     file = page.file
     start = file.text.rfind("\n", 0, page.anywhere(rng)) + 1
     end = start - 1

@@ -20,7 +20,7 @@ from ...errors import ModelFolderError
 ORDER = 6
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 
 
 _KEPT = ("keys", "share", "left")  # the arrays of a Level, in order
@@ -93,7 +93,7 @@ def estimate(counts: Sequence[Counts], vocabulary: int, at_least: int = 1) -> Ng
     return Ngram(tuple(levels))
 
 
-def _discounts(times: Ints) -> Floats:
+def _discounts(times: Ints) -> Doubles:
     """What to take from counts of 0, 1, 2 and more (Chen & Goodman 1998, equation 26)."""
     n1, n2, n3, n4 = (max(1, int((times == k).sum())) for k in (1, 2, 3, 4))
     y = n1 / (n1 + 2 * n2)
@@ -126,7 +126,7 @@ class Ngram:
             found[1:, n] = np.where((before >= 0) & (level.keys[at] == keys), at, -1)
         return found
 
-    def probabilities(self, ids: Sequence[int]) -> tuple[Floats, Ints]:
+    def probabilities(self, ids: Sequence[int]) -> tuple[Doubles, Ints]:
         """(l-1,) of each token after the first given those before it; lengths of known contexts."""
         ends = self.ends(ids)
         p = self.levels[0].share[ends[1:, 0]].astype(np.float64)
@@ -138,7 +138,7 @@ class Ngram:
             p += np.where(whole >= 0, level.share[whole], 0)
         return p, (ends[:-1, :-1] >= 0).sum(-1)
 
-    def distribution(self, ids: Sequence[int]) -> tuple[Floats, int]:
+    def distribution(self, ids: Sequence[int]) -> tuple[Doubles, int]:
         """(v,) of what comes after `ids`, and how many of the last tokens are a known context."""
         p = self.levels[0].share.astype(np.float64)
         last = list(ids)[-(len(self.levels) - 1) :]

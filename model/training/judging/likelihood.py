@@ -22,7 +22,7 @@ from ...writing.writing import remembering
 
 CHUNK_TOKENS = 64  # of which the predictions are held at once
 
-Floats = NDArray[Any]
+Logits = NDArray[Any]
 
 
 def nats_after(engine: Engine, before: Sequence[int], target: Sequence[int]) -> float:
@@ -43,7 +43,7 @@ def bits_in(text: str) -> float:
 
 def recalled_nats(
     engine: Engine,
-    predictions: Iterator[Floats] | Sequence[Floats],
+    predictions: Iterator[Logits] | Sequence[Logits],
     target: Sequence[int],
     past: Sequence[int],
     trust: Trust | None,
@@ -64,15 +64,15 @@ def recalled_nats(
     return nats
 
 
-def predicted(engine: Engine, before: Sequence[int], target: Sequence[int]) -> Iterator[Floats]:
+def predicted(engine: Engine, before: Sequence[int], target: Sequence[int]) -> Iterator[Logits]:
     """Logits (v,) before each token of `target`, by the model alone."""
     logits, state = engine.network.advance(before, engine.network.zero_state())
     yield from going_on(engine.network, logits, state, target)
 
 
 def going_on(
-    network: Network, logits: Floats, state: State, target: Sequence[int]
-) -> Iterator[Floats]:
+    network: Network, logits: Logits, state: State, target: Sequence[int]
+) -> Iterator[Logits]:
     """As `predicted`, from a state and the logits there."""
     yield from [logits][: len(target)]
     for start in range(0, len(target) - 1, CHUNK_TOKENS):

@@ -34,13 +34,13 @@ from ...errors import ModelFolderError
 from ...tokens.tokenizer import TokenizedText, Tokenizer
 from ...writing.sampling import Vocabulary
 from ..corpus.corpus import HELDOUT, read, shards
-from .kneser_ney import ORDER, Floats, Ints, Ngram, count, estimate
+from .kneser_ney import ORDER, Doubles, Ints, Ngram, count, estimate
 from .trust import PRIOR, learning_texts, likeliest
 
 _TRUST = "trust.json"
 
 
-class Cache:
+class CacheModel:
     """Counts over what was just read, Witten-Bell smoothed; it grows token by token."""
 
     def __init__(self, vocabulary: int, order: int = ORDER) -> None:
@@ -78,7 +78,7 @@ class Cache:
             p = (seen.get(token, 0) + kinds * p) / (seen[-1] + kinds)
         return p, max(0, len(known) - 1)
 
-    def distribution(self) -> tuple[Floats, int]:
+    def distribution(self) -> tuple[Doubles, int]:
         """(v,) as `probability`, of all tokens."""
         p, known = np.full(self._vocabulary, 1 / self._vocabulary), self._known()
         for seen in known:
@@ -95,7 +95,7 @@ class Cached:
     """An n-gram model with a cache, mixed as the table `trust` says."""
 
     ngram: Ngram
-    trust: Floats  # (order, order) the cache's weight, by the contexts that it and the model know
+    trust: Doubles  # (order, order) the cache's weight, by the contexts that it and the model know
 
     def nats(self, ids: Sequence[int]) -> float:
         """Of `ids` after the first, read left to right from an empty cache."""
@@ -103,16 +103,16 @@ class Cached:
         weight = self.trust.flatten()[cells]
         return float(-np.log(mine + weight * (caches - mine)).sum())
 
-    def distribution(self, ids: Sequence[int], cache: Cache) -> Floats:
+    def distribution(self, ids: Sequence[int], cache: CacheModel) -> Doubles:
         """(v,) of what comes after `ids`, which `cache` has read last."""
         (mine, known), (caches, cached) = self.ngram.distribution(ids), cache.distribution()
         return mine + float(self.trust[cached, known]) * (caches - mine)
 
 
-def _both(ngram: Ngram, ids: Sequence[int]) -> tuple[Floats, Floats, Ints]:
+def _both(ngram: Ngram, ids: Sequence[int]) -> tuple[Doubles, Doubles, Ints]:
     """Of each token after the first: probabilities by model and cache, and the cell in `trust`."""
     mine, known = ngram.probabilities(ids)
-    cache = Cache(ngram.vocabulary, len(ngram.levels))
+    cache = CacheModel(ngram.vocabulary, len(ngram.levels))
     found = np.empty((len(mine), 2))
     for i, token in enumerate(ids[1:]):
         found[i] = cache.probability(token)
@@ -147,7 +147,7 @@ class NgramCompleter:
         prefix = TokenizedText(self.tokenizer)
         prefix.update(context.prefix)
         ids = [self.tokenizer.markers.bos or 0, *prefix.ids[: prefix.settled]]
-        cache = Cache(self.model.ngram.vocabulary, len(self.model.ngram.levels))
+        cache = CacheModel(self.model.ngram.vocabulary, len(self.model.ngram.levels))
         cache.read(self.tokenizer.encode(context.suffix))
         cache.part()
         cache.read(ids)

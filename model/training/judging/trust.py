@@ -27,6 +27,7 @@ from ..corpus.corpus import SourceFile
 from ..corpus.sources import STANDARD_LIBRARY, unseen_texts
 from .cases import in_language
 from .cursors import in_turns
+from .kneser_ney import Doubles
 
 LEARNING_TEXTS = 60  # of the standard library, for the n-gram baseline
 LEARNING_CHARS = 12_000  # of each: a window of the engine
@@ -39,11 +40,9 @@ PRIOR_TOKENS = 1.0  # that it is worth
 
 _NOT_INDENTED = re.compile(r"^[^\s#/*)\]}]", re.MULTILINE)
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
-class Sample:
+class LearningSample:
     """A text as if it were an open file's, and the files beside it that the memory recalls."""
 
     text: str
@@ -59,7 +58,7 @@ def learning_texts(tokenizer: Tokenizer, count: int = LEARNING_TEXTS) -> Iterato
 
 def samples(
     projects: Sequence[Sequence[SourceFile]], language: Language, windows: int
-) -> list[Sample]:
+) -> list[LearningSample]:
     """So many whole windows of a language, and some files just begun for each of them.
 
     Every second one has other files of its project beside it, those before it in the shard. The
@@ -71,15 +70,19 @@ def samples(
         library = [SourceFile("library.py", text) for text in unseen_texts(STANDARD_LIBRARY)]
         held += [[file] for file in rng.sample(library, min(len(library), windows))]
     every = [
-        [Sample(file.text, _before(files, i)) for i, file in enumerate(files) if file.text.strip()]
+        [
+            LearningSample(file.text, _before(files, i))
+            for i, file in enumerate(files)
+            if file.text.strip()
+        ]
         for files in held
     ]
     rng.shuffle(every)
     waiting = in_turns([rng.sample(each, len(each)) for each in every])
     begun = waiting[windows : (1 + EXCERPTS_PER_WINDOW) * windows]
-    parts = [Sample(each.text[:LEARNING_CHARS], each.others) for each in waiting[:windows]]
-    parts += [Sample(_excerpt(each.text, rng), each.others) for each in begun]
-    return [Sample(each.text, each.others if i % 2 else ()) for i, each in enumerate(parts)]
+    parts = [LearningSample(each.text[:LEARNING_CHARS], each.others) for each in waiting[:windows]]
+    parts += [LearningSample(_excerpt(each.text, rng), each.others) for each in begun]
+    return [LearningSample(each.text, each.others if i % 2 else ()) for i, each in enumerate(parts)]
 
 
 def _before(files: Sequence[SourceFile], end: int) -> tuple[str, ...]:
@@ -99,13 +102,13 @@ def _excerpt(text: str, rng: random.Random) -> str:
 
 
 def likeliest(
-    mine: Floats,
-    theirs: Floats,
+    mine: Doubles,
+    theirs: Doubles,
     cells: NDArray[np.int64],
-    prior: Floats,
+    prior: Doubles,
     prior_tokens: float = PRIOR_TOKENS,
     rounds: int = 60,
-) -> Floats:
+) -> Doubles:
     """(c,) weights of `theirs` under which the tokens are likeliest, by cell.
 
     `mine` and `theirs` (l,) are two probabilities of each token, `prior` (c,) are weights that
@@ -121,13 +124,13 @@ def likeliest(
     return weights
 
 
-def weighed(mine: Floats, theirs: Floats, cells: NDArray[np.int64]) -> Trust:
+def weighed(mine: Doubles, theirs: Doubles, cells: NDArray[np.int64]) -> Trust:
     """The table under which tokens are likeliest; `cells` are places in it, flattened."""
     prior = np.full(int(np.prod(SHAPE)), PRIOR)
     return Trust(likeliest(mine, theirs, cells, prior).reshape(SHAPE).clip(max=MOST_WEIGHT))
 
 
-def recalled_in(engine: Engine, sample: Sample) -> Floats:
+def recalled_in(engine: Engine, sample: LearningSample) -> Doubles:
     """(l, 3) of each token where something is recalled: the probability that the model gives
     it and that the memory gives it, and its cell in the table, flattened.
 

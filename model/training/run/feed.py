@@ -41,7 +41,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LanePlan:
     """One lane, before it runs; can be sent to a process."""
 
     segments: Sequence[Segment]
@@ -91,7 +91,7 @@ def _segments_in(shard: Path, *, by_language: bool) -> dict[str | None, list[Seg
 
 def plans_of(
     corpus: Corpus, tokenizer: Path, lanes: Sequence[str | None], mix: Mix, seed: int
-) -> list[Plan]:
+) -> list[LanePlan]:
     """Every lane's part of the corpus; `lanes` says of which language.
 
     SystemExit if there is too little text for so many.
@@ -107,12 +107,14 @@ def plans_of(
             )
         random.Random(seed).shuffle(segments)
         shares[name] = iter([segments[i::wanted] for i in range(wanted)])
-    return [Plan(next(shares[name]), tokenizer, mix, f"{seed}/{i}") for i, name in enumerate(lanes)]
+    return [
+        LanePlan(next(shares[name]), tokenizer, mix, f"{seed}/{i}") for i, name in enumerate(lanes)
+    ]
 
 
 @contextmanager
 def feed(
-    plans: Sequence[Plan], length: int, skip: int, processes: int
+    plans: Sequence[LanePlan], length: int, skip: int, processes: int
 ) -> Iterator[Iterator[list[Chunk]]]:
     """Yields the steps after the first `skip`: one chunk of each lane, endlessly."""
     if processes == 1:
@@ -135,7 +137,7 @@ def feed(
             feeder.join()
 
 
-def _part(plans: Sequence[Plan], i: int, of: int) -> Sequence[Plan]:
+def _part(plans: Sequence[LanePlan], i: int, of: int) -> Sequence[LanePlan]:
     """Neighbours stay together, so that the parts in order are all lanes in order."""
     return plans[len(plans) * i // of : len(plans) * (i + 1) // of]
 
@@ -143,7 +145,7 @@ def _part(plans: Sequence[Plan], i: int, of: int) -> Sequence[Plan]:
 class _Texts:
     """The files of some lanes' segments, read shard by shard as they are asked for."""
 
-    def __init__(self, plans: Sequence[Plan]) -> None:
+    def __init__(self, plans: Sequence[LanePlan]) -> None:
         self._unread: dict[Path, list[Segment]] = defaultdict(list)
         self._read: dict[Segment, list[SourceFile]] = {}
         for plan in plans:
@@ -170,7 +172,7 @@ class _Segments:
         return map(self.texts.of, self.segments)
 
 
-def _steps(plans: Sequence[Plan], length: int, skip: int) -> Iterator[list[Chunk]]:
+def _steps(plans: Sequence[LanePlan], length: int, skip: int) -> Iterator[list[Chunk]]:
     tokenizers = {path: Tokenizer.load(path) for path in {plan.tokenizer for plan in plans}}
     texts = _Texts(plans)
     lanes = [
@@ -205,7 +207,7 @@ def _next(feeder: Any, waiting: Any) -> list[Chunk]:
                 ) from None
 
 
-def _serve(plans: Sequence[Plan], length: int, skip: int, waiting: Any) -> None:
+def _serve(plans: Sequence[LanePlan], length: int, skip: int, waiting: Any) -> None:
     """A process that prepares text; a parent that was killed is noticed."""
     parent = multiprocessing.parent_process()
     for chunks in _steps(plans, length, skip):

@@ -23,7 +23,7 @@ def schedule(step: int, warmup: int, left: float, decay: float) -> float:
 
 
 @dataclass(frozen=True)
-class Pace:
+class RunPace:
     """The length of a run and of its end, in which the rate falls; both in one unit."""
 
     unit: Literal["steps", "seconds"]

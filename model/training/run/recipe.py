@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...languages import LANGUAGES
-from .pace import Pace
+from .pace import RunPace
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ class Recipe:
             ) from error
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> RunPace:
         """How its rate rises and falls."""
         if self.minutes:
             total_s = self.minutes * 60
-            return Pace("seconds", total_s, total_s * self.decay_share, self.warmup)
-        return Pace("steps", self.steps, self.decay, self.warmup)
+            return RunPace("seconds", total_s, total_s * self.decay_share, self.warmup)
+        return RunPace("steps", self.steps, self.decay, self.warmup)
 
     def in_steps(self, steps: int) -> Recipe:
         """The same run, ending after so many steps; it falls over the same share if it had one."""

@@ -34,7 +34,7 @@ from ...networks.torch.kernels_ssd import Shape, best_kernels
 from ...networks.torch.mamba2 import Mamba2
 from ...networks.torch.torch_network import torch_tensors
 from ...tokens.tokenizer import Tokenizer
-from ..corpus.corpus import read
+from ..corpus.corpus import HELDOUT, read, shards
 from .examples import Mix
 from .feed import Chunk, Corpus, feed, plans_of
 from .recipe import Recipe
@@ -131,8 +131,7 @@ def _chunks(
     # A run by the clock is never the same twice, so it need not go over what it has read before:
     # it goes on with another order.
     seed, skip = (recipe.seed, run.steps) if recipe.steps else (recipe.seed + run.steps, 0)
-    shards = _shards(corpus)
-    segments = Corpus.of(shards, by_language=bool(recipe.languages), processes=processes)
+    segments = Corpus.of(_shards(corpus), by_language=bool(recipe.languages), processes=processes)
     plans = plans_of(segments, tokenizer, recipe.lanes_of(), Mix(**recipe.mix), seed)
     return feed(plans, recipe.length, skip, processes)
 
@@ -170,12 +169,12 @@ def bits_per_byte(model: Mamba2, tokenizer: Tokenizer, texts: Sequence[str]) -> 
 
 
 def _shards(corpus: Path) -> list[Path]:
-    shards = sorted(corpus.glob("*.jsonl.gz"))
-    if not shards:
+    found = shards(corpus)
+    if not found:
         raise SystemExit(
             f"No shards (*.jsonl.gz) in {corpus}: build some with `stateline corpus build` first."
         )
-    return shards
+    return found
 
 
 def _shape(config: Mamba2Config, recipe: Recipe) -> Shape:
@@ -217,7 +216,7 @@ def _tokenizer(recipe: Recipe, corpus: Path, path: Path, start: Path | None) -> 
 
 def _validation(corpus: Path) -> dict[str, list[str]]:
     """The beginnings of some held-out files by language, the same in every run."""
-    files = [f for shard in sorted(corpus.glob("heldout/*.jsonl.gz")) for f in read(shard)]
+    files = [f for shard in shards(corpus / HELDOUT) for f in read(shard)]
     random.Random(0).shuffle(files)
     found: dict[str, list[str]] = {}
     for file in files:

@@ -25,7 +25,7 @@ from ...networks.torch.kernels import TORCH, Kernels
 from ...networks.torch.mamba2 import Mamba2
 from ...networks.torch.torch_state import LayerState, RecurrentState
 
-Flat = tuple[Tensor, ...]
+FlatState = tuple[Tensor, ...]
 _LOOK_EVERY_S = 5.0
 # Freed memory stays with a worker: each step asks for the same again, and page faults took a
 # sixth of its time. Read by glibc at the start of a process, ignored elsewhere.
@@ -43,7 +43,7 @@ class SharedBuffers:
     weights: Tensor  # (w,) of all parameters, one after another
     tokens: Tensor  # (lanes, l+1)
     keep: Tensor  # (lanes,) 0 where a lane starts from an empty state
-    states: Flat  # each (lanes, ...); read and replaced group by group
+    states: FlatState  # each (lanes, ...); read and replaced group by group
     gradients: Tensor  # (groups, w)
     losses: Tensor  # (groups,) nats per token
 
@@ -193,7 +193,7 @@ class Worker:
         self._buffers = buffers
         self._model = model.to_empty(device=buffers.weights.device).to(buffers.weights.dtype)
         _bind(self._model, buffers.weights)
-        self._loss: Callable[..., tuple[Tensor, Flat]] = loss_of
+        self._loss: Callable[..., tuple[Tensor, FlatState]] = loss_of
         if compiled:
             self._loss = torch.compile(loss_of, dynamic=False)
 
@@ -215,7 +215,9 @@ class Worker:
             old.copy_(new.detach())
 
 
-def loss_of(model: Mamba2, tokens: Tensor, flat: Flat, keep: Tensor) -> tuple[Tensor, Flat]:
+def loss_of(
+    model: Mamba2, tokens: Tensor, flat: FlatState, keep: Tensor
+) -> tuple[Tensor, FlatState]:
     """tokens (b, l+1), keep (b,): nats per token, and the state after the first l."""
     state = _unflat(flat).scaled(keep)
     logits, state = model(tokens[:, :-1], state)
@@ -241,10 +243,10 @@ def _parts(model: Mamba2, row: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         start += p.numel()
 
 
-def _flat(state: RecurrentState) -> Flat:
+def _flat(state: RecurrentState) -> FlatState:
     return tuple(t for layer in state.layers for t in (layer.conv, layer.ssm))
 
 
-def _unflat(flat: Flat) -> RecurrentState:
+def _unflat(flat: FlatState) -> RecurrentState:
     pairs = zip(flat[::2], flat[1::2], strict=True)
     return RecurrentState(tuple(LayerState(conv, ssm) for conv, ssm in pairs))

@@ -31,7 +31,7 @@ from ..judging.evaluate import answers_by_kind, workspace_nats
 from ..judging.figures import progress
 from ..judging.judges import Judges, Steps, judges_of
 from ..judging.subjects import Subject
-from ..judging.trust import LEARNING_CHARS, Sample, recalled_in, samples, weighed
+from ..judging.trust import LEARNING_CHARS, LearningSample, recalled_in, samples, weighed
 from ..judging.workspaces import TOKENS
 
 # Asked of what is shown, so that WANTED_PRECISION is kept elsewhere: a threshold looks better on
@@ -81,7 +81,7 @@ def trust(judges: Judges, projects: Projects, windows: int) -> mixing.Trust:
     return weighed(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64))
 
 
-def _recalled(subject: Subject, sample: Sample) -> NDArray[np.float64]:
+def _recalled(subject: Subject, sample: LearningSample) -> NDArray[np.float64]:
     assert subject.engine is not None
     return recalled_in(subject.engine, sample)
 
