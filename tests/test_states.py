@@ -92,7 +92,7 @@ def test_the_table_has_a_row_for_each_file_the_one_used_last_first(project: Path
     assert "3 states" in shown
     assert f" {os.path.join('src', 'b.py')} " in shown
     assert shown.index("a.py") < shown.index("b.py")
-    assert str(cache) in shown.replace("\n", "")
+    assert f"Kept in {cache}" in shown.replace("\n", "")
 
 
 def test_only_the_workspace_around_a_folder(project: Path, tmp_path: Path, monkeypatch):

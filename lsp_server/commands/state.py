@@ -107,7 +107,7 @@ def show(found: dict[str, Any], console: Console) -> None:
             numbers = (str(row["states"]), str(row["tokens"]), _size(row["nbytes"]), f"{age} ago")
             table.add_row(_plain(_below(row["file"], workspace["workspace"])), *numbers)
         console.print(table)
-    console.print(_plain(f"KeptFile in {found['folder']}"), soft_wrap=True)
+    console.print(_plain(f"Kept in {found['folder']}"), soft_wrap=True)
 
 
 def forget_place(place: Path) -> Forgotten:

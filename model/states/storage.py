@@ -73,4 +73,5 @@ class StateStorage:
 
     def forget(self, files: Collection[FileId]) -> None:
         """Remove every state that has read one of these files."""
-        self._store.forget(lambda entry: not frozenset(files).isdisjoint(entry.sources))
+        gone = frozenset(files)
+        self._store.forget(lambda entry: not gone.isdisjoint(entry.sources))
