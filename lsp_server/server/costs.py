@@ -6,16 +6,14 @@ Owns who is told, and that long reading ahead is shown while it lasts. Knows no 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
 from dataclasses import asdict
-from typing import Any
 
 from pygls.lsp.server import LanguageServer
 
 from ..edit.requests import Cost
 from ..worth.statistics import Statistics
 from .messages import USAGE
-from .progress import Progress, Warming
+from .progress import Progress, Spawn, Warming
 from .status import READY, Kind, Said, Status
 
 logger = logging.getLogger(__name__)
@@ -29,7 +27,7 @@ class Costs:
         server: LanguageServer,
         statistics: Statistics,
         status: Status,
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Spawn,
         *,
         told: bool,
     ) -> None:

@@ -7,9 +7,8 @@ is told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from pygls.lsp.server import LanguageServer
 
@@ -27,10 +26,8 @@ from ..worth.statistics import Statistics
 from .costs import Costs
 from .greeting import Greeting
 from .loading import Loading
+from .progress import Spawn
 from .status import READY, Kind, Said, Status
-
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
-"""Runs a task that no request waits for."""
 
 
 class Host:
@@ -52,7 +49,7 @@ class Host:
         self.editor, self.statistics = greeting.editor, statistics
         self.offers = Offers(statistics.count, _later, watches=not self.editor.tells)
         self.status = Status(server.protocol.notify)
-        self.engine = EngineThread(lambda: _opened(open_completer, settings))
+        self.engine = EngineThread(lambda: _opened_with(settings, open_completer))
         self.loading = Loading(server, self.engine, self.status, spawn, self._loaded)
         self.project = self._new_project()
         costs = Costs(server, statistics, self.status, spawn, told=settings.report_usage)
@@ -102,7 +99,7 @@ class Host:
             self.completes(self._latest)
 
 
-def _opened(open_completer: Callable[..., Completer], settings: Settings) -> Completer:
+def _opened_with(settings: Settings, open_completer: Callable[..., Completer]) -> Completer:
     return open_completer(
         Path(settings.model).expanduser() if settings.model else None,
         budget_bytes=settings.memory_mib << 20,

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -16,7 +15,7 @@ from pygls.lsp.server import LanguageServer
 from ...model.errors import ModelFolderError
 from ..suggestions.engine_thread import EngineThread
 from .messages import RELOAD
-from .progress import shown
+from .progress import Spawn, shown
 from .status import READY, Kind, Said, Status
 
 logger = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ class Loading:
         server: LanguageServer,
         engine: EngineThread,
         status: Status,
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Spawn,
         loaded: Callable[[], None],
     ) -> None:
         """`loaded` is called when the model is there."""

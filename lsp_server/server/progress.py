@@ -17,6 +17,9 @@ from pygls.lsp.server import LanguageServer
 ANSWER_S = 1.0
 WORTH_TELLING_TOKENS = 4096  # left to be read: some seconds
 
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+"""Runs a task that no request waits for."""
+
 
 class Progress:
     """One piece of work from its beginning to its end; silent where the client takes none."""
@@ -52,7 +55,7 @@ class Warming:
     def __init__(
         self,
         new: Callable[[], Progress],
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Spawn,
         told: Callable[[bool], None] = lambda busy: None,
     ) -> None:
         """`told` is told when it begins to be worth a word, and when it is over."""

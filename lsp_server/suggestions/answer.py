@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from ...model.completer import Context
 from ..edit.requests import Suggestion, Trigger
 from ..edit.settings import Manner
-from ..syntax.syntax import syntax_of
 from . import shape
-from .ends import Ends, Start, near
+from .ends import Ends, Start
 from .generation import Generation
 
 _HALF_WORD = re.compile(r"\w+\Z")
@@ -96,6 +95,6 @@ def _ends(generation: Generation, context: Context, trigger: Trigger, manner: Ma
 
 def _shaped(ends: Ends, end: int, confidence: float) -> Suggestion | None:
     """The text between the cursor and `end`, as it fits there."""
-    context, text = ends.here.context, ends.written[ends.here.at : end]
-    shaped = shape.shape(*near(context), text, syntax_of(context.language))
+    here = ends.here
+    shaped = shape.shape(*here.near, ends.written[here.at : end], here.syntax)
     return Suggestion(shaped.text, shaped.overwrites, confidence) if shaped else None

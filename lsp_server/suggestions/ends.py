@@ -25,9 +25,17 @@ class Start:
     at: int = 0  # where it stands in what was written
 
     @cached_property
+    def near(self) -> tuple[str, str]:
+        """The text before and after the cursor, as far as any rule of `shape` looks.
+
+        Copying a huge text for each piece would be felt.
+        """
+        text, offset = self.context.text, self.context.offset
+        return text[max(0, offset - REACH_CHARS) : offset], text[offset : offset + REACH_CHARS]
+
+    @property
     def before(self) -> str:
-        """See `near`."""
-        return near(self.context)[0]
+        return self.near[0]
 
     @property
     def syntax(self) -> Syntax:
@@ -98,15 +106,6 @@ class Ends:
         elif not written.startswith("\n", end):
             end = max(written.rfind("\n", 0, end), 0)
         return Extent(base.at + end, False)
-
-
-def near(context: Context) -> tuple[str, str]:
-    """The text before and after the cursor, as far as any rule of `shape` looks.
-
-    Copying a huge text for each piece would be felt.
-    """
-    before, after = context.offset - REACH_CHARS, context.offset + REACH_CHARS
-    return context.text[max(0, before) : context.offset], context.text[context.offset : after]
 
 
 def _moved(extent: Extent, by: int) -> Extent:

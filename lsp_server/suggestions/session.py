@@ -125,13 +125,12 @@ class Session:
 
     def forget(self, files: Collection[Path]) -> asyncio.Future[None]:
         """Drop all that was read from these files; done when no state and no cache has it."""
-        self.neighbourhood.drop(files)
+        gone = self.neighbourhood.drop(files)
         self._idle.stop()
         for generation in self._recent:
             generation.cancel()
         self._recent.clear()
-        names = self.neighbourhood.identities(files)
-        return self.engine.ask(lambda completer: completer.forget(names), None)
+        return self.engine.ask(lambda completer: completer.forget(gone), None)
 
     def close(self) -> None:
         """Stop at once; requests that wait are answered with nothing, and so are all later ones."""

@@ -114,8 +114,8 @@ class Neighbourhood:
         """What is read before the files worked on last, for the next session."""
         return {file: tuple(files) for file, files in list(self._order.items())[-MOST_ORDERS:]}
 
-    def drop(self, files: Collection[Path]) -> None:
-        """These files may no longer be known."""
+    def drop(self, files: Collection[Path]) -> frozenset[FileId]:
+        """These files may no longer be known; all that a model knows them by."""
         names = set(map(str, files))
         self._drops += 1
         self._order = {
@@ -123,16 +123,13 @@ class Neighbourhood:
             for file, read in self._order.items()
             if file not in names
         }
-        gone = self.identities(files)
+        gone = frozenset[FileId]().union(*map(self._folders.identities, names))
         for uri, chosen in list(self._chosen.items()):
             seen = {each.file for each in (*chosen.around.read, *chosen.around.recalled)}
             if chosen.around.file in gone or not seen.isdisjoint(gone):
                 del self._chosen[uri]
         self._chose()
-
-    def identities(self, files: Collection[Path]) -> frozenset[FileId]:
-        """All that these files are known by to a model."""
-        return frozenset().union(*(self._folders.identities(str(file)) for file in files))
+        return gone
 
     def answer_for(self, stored_files: Callable[[Collection[str]], Collection[FileId]]) -> None:
         """What a model kept of earlier sessions may be excluded by now; runs on another thread.
